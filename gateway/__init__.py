@@ -1,0 +1,1 @@
+"""vitalgate: the line between a health device and the doctor responsible."""

@@ -1,0 +1,1 @@
+"""The hub's database: engine, tables, migrations. SQLite by default."""

@@ -1,0 +1,1 @@
+"""What the parts of the gateway require of each other, as Protocols."""
