@@ -64,3 +64,13 @@ class ExternalConsumer(Protocol):
         Raises:
             StorageError: not done; it is tried again with back-off.
         """
+
+
+class LogReader(Protocol):
+    """The log, for consumers that keep their own place in it."""
+
+    async def read(self, after: int, limit: int) -> list[LogEntry]:
+        """Entries with ``seq > after``, in order."""
+
+    async def wait_beyond(self, seq: int) -> None:
+        """Return once the log holds an entry beyond ``seq``."""
