@@ -7,6 +7,7 @@ their octets.
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 from typing import TypeAlias
@@ -44,6 +45,8 @@ def _value(value: object) -> PlainValue:  # noqa: PLR0911 - one return for each 
             return value
         case Decimal() | DateTime():
             return str(value)
+        case datetime():
+            return value.isoformat()
         case bytes():
             return value.hex()
         case tuple() | list():

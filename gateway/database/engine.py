@@ -131,8 +131,11 @@ class Database:
 
 def _make_engine(url: str) -> Engine:
     if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, pool_size=READERS + 1)
-    engine = create_engine(url, connect_args={"check_same_thread": False})
+        return create_engine(url, pool_size=READERS + 1, hide_parameters=True)
+    # Parameters are people's data: an error text must not hold them.
+    engine = create_engine(
+        url, connect_args={"check_same_thread": False}, hide_parameters=True
+    )
 
     @event.listens_for(engine, "connect")
     def _pragmas(connection: Any, _record: object) -> None:  # noqa: ANN401 - DBAPI

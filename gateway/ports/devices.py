@@ -219,6 +219,9 @@ class Reading:
         invalid: the device says that the measurement failed.
         questionable: the device or protocol doubts it.
         stored: from the device's memory.
+        identity: the bytes that identify the record where ``raw`` may differ between
+            two transfers of it (a glucose record's time offset, a context that came
+            late); empty when ``raw`` does. The observation id is made of them.
     """
 
     kind: str
@@ -233,6 +236,7 @@ class Reading:
     invalid: bool = False
     questionable: bool = False
     stored: bool = False
+    identity: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ elsewhere the effect is idempotent (``ExternalConsumer``).
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -33,6 +33,7 @@ class LogEntry:
     body: LogBody
 
 
+@runtime_checkable
 class TransactionalConsumer(Protocol):
     """A consumer whose effect lives in the hub's database."""
 

@@ -2,6 +2,7 @@
 
 from gateway.database.tables.accounts import account, bearer, login
 from gateway.database.tables.alerts import alert, alert_change, delivery, rule_state
+from gateway.database.tables.audit import audit
 from gateway.database.tables.base import metadata
 from gateway.database.tables.log import (
     attribution,
@@ -9,6 +10,7 @@ from gateway.database.tables.log import (
     dead_letter,
     log,
     station_range,
+    unclaimed,
 )
 from gateway.database.tables.people import (
     care_team,
@@ -27,6 +29,7 @@ __all__ = [
     "alert",
     "alert_change",
     "attribution",
+    "audit",
     "bearer",
     "care_team",
     "consumer",
@@ -46,5 +49,6 @@ __all__ = [
     "station",
     "station_range",
     "team_member",
+    "unclaimed",
     "waveform",
 ]

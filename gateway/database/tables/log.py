@@ -32,6 +32,8 @@ log = Table(
     Column("body", LargeBinary, nullable=False),
     sqlite_autoincrement=True,
 )
+# An aborted session looks for its readings by station and time.
+Index("ix_log_station_received_us", log.c.station, log.c.received_us)
 
 # Inclusive ranges of journal sequence numbers held, per station and journal epoch;
 # the acknowledgement is computed from them in the same transaction.
@@ -84,3 +86,17 @@ attribution = Table(
     Column("at_us", BigInteger, nullable=False),
 )
 Index("ix_attribution_observation", attribution.c.observation)
+
+# Readings and recordings that belong to nobody yet; a projection of the log, so that
+# an operator's list does not scan it. ``stream`` is empty for a reading; for a
+# recording ``observation`` is the nil UUID.
+unclaimed = Table(
+    "unclaimed",
+    metadata,
+    Column("observation", LargeBinary(16), primary_key=True),
+    Column("stream", String(64), primary_key=True),
+    Column("station", String(63), nullable=False),
+    Column("kind", String(48), nullable=False),
+    Column("taken_us", BigInteger, nullable=False),
+)
+Index("ix_unclaimed_station_taken_us", unclaimed.c.station, unclaimed.c.taken_us)

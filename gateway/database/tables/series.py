@@ -66,3 +66,4 @@ Index(
     waveform.c.kind,
     waveform.c.start_us,
 )
+Index("ix_waveform_stream", waveform.c.stream, waveform.c.kind, waveform.c.first)
