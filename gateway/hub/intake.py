@@ -7,6 +7,7 @@ as durably as a good one, and nothing stops.
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -38,7 +39,7 @@ from gateway.model.session import MeasurementSession
 from gateway.ports.clock import Clock
 from gateway.ports.log import LogEntry
 from gateway.ports.messaging import Delivery, Inbox, Message
-from gateway.wire.batch import SCHEMA, Acknowledgement
+from gateway.wire.batch import SCHEMA, Acknowledgement, StationStatus
 from gateway.wire.seal import Signer
 from gateway.wire.topics import StationTopics, parse_up
 
@@ -100,7 +101,7 @@ class _Committed:
 class Intake:
     """Runs until cancelled."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - made once, by the wiring
         self,
         inbox: Inbox,
         database: Database,
@@ -111,6 +112,7 @@ class Intake:
         signer: Signer,
         clock: Clock,
         metrics: IntakeMetrics,
+        on_status: Callable[[StationStatus], None] | None = None,
     ) -> None:
         self._inbox = inbox
         self._database = database
@@ -120,6 +122,7 @@ class Intake:
         self._signer = signer
         self._clock = clock
         self._metrics = metrics
+        self._on_status = on_status
         self._letters = DeadLetters(database)
 
     async def run(self) -> None:
@@ -143,6 +146,9 @@ class Intake:
             delivery.done()
         self._count(group, committed)
         self._log.committed(committed.fresh)
+        if self._on_status is not None:
+            for item in group.statuses:
+                self._on_status(item.status)
         await self._acknowledge(group, committed)
 
     async def replay(self, id_: int) -> bool:
