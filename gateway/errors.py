@@ -10,7 +10,10 @@
     |- WireError                    an MQTT payload that cannot be read
     |- StorageError                 journal, log or series store
     |  `- QuotaExceededError        the disk quota is used up
+    |- RequestError                 what is asked is not well formed: names the field
     |- AccessDeniedError            who asks may not
+    |  |- SignInError               nobody is signed in, or the secret is wrong
+    |  `- RateLimitedError          too many failed tries; says when to come back
     |- NotFoundError                what is asked for does not exist, or is not yours
     `- ConflictError                the state has moved on; carries the fresh state
 
@@ -77,6 +80,26 @@ class QuotaExceededError(StorageError):
 
 class AccessDeniedError(VitalgateError):
     """The caller may not do this."""
+
+
+class SignInError(AccessDeniedError):
+    """Nobody is signed in, or the password or token is wrong."""
+
+
+class RateLimitedError(AccessDeniedError):
+    """Too many failed tries.
+
+    Attributes:
+        retry_after_s: seconds until the next try is looked at.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: int, remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.retry_after_s = retry_after_s
+
+
+class RequestError(VitalgateError):
+    """What is asked is not well formed; the message begins with the field."""
 
 
 class NotFoundError(VitalgateError):

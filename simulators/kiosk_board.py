@@ -1,9 +1,10 @@
 """A byte-true PC-300 spot-check board, the core of many health kiosks.
 
 Sans-I/O: ``receive`` takes what the host wrote, ``poll`` gives what the board writes,
-``next_deadline`` says when to poll again. ``simulators.pty_port`` runs it on a real
-pseudo terminal. The methods ``measure_...`` and ``record_ecg`` are the hands of the
-person at the kiosk; a NIBP or ECG start of the host does the same with ``vitals``.
+``next_deadline`` says when to poll again; poll also after anything was done to the
+board. ``simulators.pty_port`` runs it on a real pseudo terminal. The methods
+``measure_...`` and ``record_ecg`` are the hands of the person at the kiosk; a NIBP or
+ECG start of the host does the same with ``vitals``.
 
 The board sends oximetry only after the host has enabled its upload, as the real one
 does. Host frames with a bad CRC, such as the known ``AA 55 31 02 02 C6``, are refused:

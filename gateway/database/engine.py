@@ -14,7 +14,15 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    NotSupportedError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from gateway.errors import StorageError
 
@@ -51,7 +59,8 @@ class Database:
         own changes rolled back.
 
         Raises:
-            StorageError: the database could not commit.
+            StorageError: the database failed (locked, full, gone), in ``work`` or at
+                the commit; an error about the data itself is raised as it is.
         """
         if self._closed:
             raise StorageError("database: closed.")
@@ -64,11 +73,18 @@ class Database:
         return await asyncio.wrap_future(future)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """Run ``work`` on a connection that sees the last committed state."""
+        """Run ``work`` on a connection that sees the last committed state.
+
+        Raises:
+            StorageError: the database failed; other errors are ``work``'s own.
+        """
 
         def run() -> T:
-            with self.engine.connect() as connection:
-                return work(connection)
+            try:
+                with self.engine.connect() as connection:
+                    return work(connection)
+            except SQLAlchemyError as error:
+                raise _at_the_edge(error) from error
 
         return await asyncio.get_running_loop().run_in_executor(self._readers, run)
 
@@ -114,7 +130,7 @@ class Database:
                         result = work(connection)
                     except Exception as error:  # noqa: BLE001 - goes to its caller
                         savepoint.rollback()
-                        future.set_exception(error)
+                        future.set_exception(_at_the_edge(error))
                     else:
                         savepoint.commit()
                         done.append((future, result))
@@ -127,6 +143,17 @@ class Database:
             return
         for future, result in done:
             future.set_result(result)
+
+
+def _at_the_edge(error: Exception) -> Exception:
+    """A failure of the database as ``StorageError``; faults of the data as they are."""
+    if not isinstance(error, (DBAPIError, PoolTimeoutError)) or isinstance(
+        error, (IntegrityError, DataError, ProgrammingError, NotSupportedError)
+    ):
+        return error
+    failure = StorageError(f"database: {type(error).__name__}.")
+    failure.__cause__ = error
+    return failure
 
 
 def _make_engine(url: str) -> Engine:

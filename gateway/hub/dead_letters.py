@@ -1,6 +1,7 @@
 """What could not be read: kept with its reason and bytes, counted, replayable."""
 
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,11 @@ from gateway.errors import NotFoundError
 MAX_LETTERS: Final = 100_000
 # Bytes kept of one letter: the largest legal message, and no more of an illegal one.
 MAX_KEPT_BYTES: Final = 1_000_000
+# Characters shown of an entry's type; ours have at most twelve.
+MAX_TYPE_LENGTH: Final = 32
+
+_ENTRY: Final = "entry type "
+_NO_TYPE: Final = re.compile("[^a-z0-9-]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +49,7 @@ class Refused:
     @property
     def digest(self) -> bytes:
         """Equal for the same bytes on the same topic."""
-        text = f"{self.topic}\0{self.entry_type}\0".encode()
+        text = f"{self.topic}\0{self.entry_type}\0".encode("utf-8", "surrogatepass")
         return hashlib.sha256(text + self.payload).digest()
 
 
@@ -62,13 +68,20 @@ class DeadLetter:
     count: int
     replayed_at: datetime | None
 
+    @property
+    def entry_type(self) -> str:
+        """The type of an entry's letter; empty for a whole message."""
+        if not self.detail.startswith(_ENTRY):
+            return ""
+        return self.detail.removeprefix(_ENTRY).partition(":")[0]
+
 
 def store(connection: Connection, refused: Iterable[Refused], now: datetime) -> int:
     """Keep letters; how many were new. The same bytes again raise ``count``."""
     rows = [
         {
             "digest": item.digest,
-            "topic": item.topic,
+            "topic": _text(item.topic),
             "station": item.station,
             "reason": item.reason,
             "detail": _detail(item),
@@ -100,6 +113,8 @@ def store(connection: Connection, refused: Iterable[Refused], now: datetime) -> 
             set_={
                 "count": dead_letter.c.count + 1,
                 "last_us": statement.excluded.last_us,
+                # Refused again: it was not understood after all.
+                "replayed_us": None,
             },
         ),
         rows,
@@ -108,10 +123,18 @@ def store(connection: Connection, refused: Iterable[Refused], now: datetime) -> 
 
 
 def _detail(item: Refused) -> str:
-    kind = f"entry type {item.entry_type}: " if item.entry_type else ""
+    kind = ""
+    if item.entry_type:
+        # A peer's word: only what a type can be, so that it is no text of its own.
+        kind = f"{_ENTRY}{_NO_TYPE.sub('?', item.entry_type)[:MAX_TYPE_LENGTH]}: "
     cut = len(item.payload) - MAX_KEPT_BYTES
     tail = f" ({cut} bytes more were not kept)" if cut > 0 else ""
-    return f"{kind}{item.detail}{tail}"
+    return _text(f"{kind}{item.detail}{tail}")
+
+
+def _text(value: str) -> str:
+    """Text that every database takes: no NUL, no lone surrogates."""
+    return value.replace("\0", "?").encode("utf-8", "replace").decode()
 
 
 def _count(connection: Connection) -> int:

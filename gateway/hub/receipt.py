@@ -1,5 +1,6 @@
 """Reading one message from a station: what it holds, or why it is refused. Pure."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -11,17 +12,27 @@ from gateway.hub.log import NewLogEntry, log_id
 from gateway.hub.stations import KnownStation
 from gateway.model.observation import Observation
 from gateway.model.session import MeasurementSession, TechnicalEvent
-from gateway.model.waveform import WaveformChunk
+from gateway.model.waveform import MAX_SAMPLES_PER_CHUNK, WaveformChunk
 from gateway.ports.messaging import Message
 from gateway.wire.batch import (
     MAX_PAYLOAD_BYTES,
     SCHEMA,
+    UNREADABLE,
     Body,
     StationStatus,
     decode_batch,
     decode_body,
+    fault,
 )
 from gateway.wire.seal import unseal
+
+# Columns of the hub's tables that an entry fills in the intake's own transaction.
+MAX_ID_LENGTH: Final = 63
+# Powers of ten of a quantity that anything here can calculate with. No physical value
+# needs more, and a few bytes may say a number with a million digits.
+MAX_EXPONENT: Final = 30
+# Samples since a recording began; what every table can hold, with room for its end.
+MAX_WAVEFORM_INDEX: Final = 2**62
 
 _STATUS = msgspec.json.Decoder(StationStatus)
 
@@ -104,7 +115,12 @@ def read_entry(type_: str, data: bytes, name: str, station: str) -> NewLogEntry:
             "type: this entry type does not belong on this topic.", reason="entry-type"
         )
     body = decode_body(type_, data)
-    _check_station(body, station)
+    if body.station != station:
+        raise WireError(
+            "station: the entry names another station than its topic.",
+            reason="station-mismatch",
+        )
+    _check(body, data)
     return NewLogEntry(
         id=log_id(body), type=type_, station=station, data=data, body=body
     )
@@ -120,17 +136,21 @@ def read_status(message: Message, station: KnownStation) -> StatusReceipt:
     """
     try:
         status = _STATUS.decode(message.payload)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         body = unseal(message.topic, message.payload, station.public_key)
         try:
             status = _STATUS.decode(body)
-        except msgspec.DecodeError as error:
-            raise WireError(f"status: {error}.", reason="batch") from error
+        except UNREADABLE as error:
+            raise WireError(f"status: {fault(error)}.", reason="batch") from error
         data = bytes(body)
     else:
         if status.online:
             raise WireError("status: not sealed.", reason="seal")
-        data = message.payload
+        # Nothing else in it is vouched for.
+        status = StationStatus(
+            schema=status.schema, station=status.station, online=False
+        )
+        data = msgspec.json.encode(status)
     if status.schema != SCHEMA:
         raise WireError(
             f"schema: version {status.schema} is not {SCHEMA}.",
@@ -156,12 +176,35 @@ def check_size(message: Message) -> None:
         )
 
 
-def _check_station(body: Body, station: str) -> None:
+def _check(body: Body, data: bytes) -> None:
+    """Refuse what the tables or arithmetic behind the log could not take."""
     match body:
-        case Observation() | WaveformChunk() | MeasurementSession() | TechnicalEvent():
-            named = body.station
-    if named != station:
-        raise WireError(
-            "station: the entry names another station than its topic.",
-            reason="station-mismatch",
-        )
+        case Observation():
+            for component in body.components:
+                value = component.quantity.value
+                if value is not None and not (
+                    value.is_finite() and abs(value.adjusted()) <= MAX_EXPONENT
+                ):
+                    raise WireError("value: not a usable number.", reason="entry")
+            _check_ids(data, body.session)
+        case WaveformChunk():
+            if not (
+                0 <= body.count <= MAX_SAMPLES_PER_CHUNK
+                and 0 <= body.index <= MAX_WAVEFORM_INDEX
+                and 0 < body.rate < math.inf
+            ):
+                raise WireError("count, index or rate: out of range.", reason="entry")
+            _check_ids(b"", body.session, body.stream)
+        case MeasurementSession():
+            _check_ids(data, body.id, body.resident, body.opened_by)
+        case TechnicalEvent():
+            _check_ids(data)
+
+
+def _check_ids(data: bytes, *ids: str | None) -> None:
+    # PostgreSQL's text has no NUL; in JSON it can only be written like this.
+    if b"\\u0000" in data:
+        raise WireError("text: holds a NUL character.", reason="entry")
+    for id_ in ids:
+        if id_ is not None and (len(id_) > MAX_ID_LENGTH or "\0" in id_):
+            raise WireError("an identifier is too long or not text.", reason="entry")

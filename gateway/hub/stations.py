@@ -35,20 +35,39 @@ class StationDirectory:
         self._loaded: float | None = None
 
     async def find(self, id_: str) -> KnownStation | None:
-        """The station, looked up afresh when it is not known."""
+        """The station, looked up afresh when it is not known.
+
+        Raises:
+            StorageError: it is not known and the database cannot be read.
+        """
         known = self._known.get(id_)
         if known is not None:
             return known
+        return await self.find_again(id_)
+
+    async def find_again(self, id_: str) -> KnownStation | None:
+        """The station as the database has it, which is not asked all the time.
+
+        For a station that is not known, or whose key does not fit any more: another
+        process may have enrolled it.
+
+        Raises:
+            StorageError: the database cannot be read.
+        """
         now = self._clock.monotonic()
         if self._loaded is None or now - self._loaded >= RELOAD_EVERY_S:
             await self.reload()
         return self._known.get(id_)
 
     async def reload(self) -> None:
-        """Read all stations; call it when one was enrolled or its key changed."""
-        self._loaded = self._clock.monotonic()
+        """Read all stations; call it when one was enrolled or its key changed.
+
+        Raises:
+            StorageError: the database cannot be read; what was known stays.
+        """
         query = select(station.c.id, station.c.site, station.c.public_key)
         rows = await self._database.read(lambda c: c.execute(query).all())
+        self._loaded = self._clock.monotonic()
         self._known = {
             row.id: KnownStation(id=row.id, site=row.site, public_key=row.public_key)
             for row in rows

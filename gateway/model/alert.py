@@ -57,7 +57,8 @@ class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One reading behind an alert, as the rule saw it.
 
     ``values`` maps component name to its decimal text, or to ``above-range`` and the
-    like where there is no number.
+    like where there is no number. ``quality`` is that of the reading, or ``withdrawn``
+    when the reading turned out to be another person's.
     """
 
     observation: UUID
@@ -76,6 +77,9 @@ class Alert(Struct, frozen=True, kw_only=True, omit_defaults=True):
         historical: raised on back-filled readings, which page nobody.
         team: care team responsible.
         assignee: account responsible now.
+        evidence: the first and the newest readings; ``evidence_total`` counts all.
+        hides: milder rules that this alert hides while it is active.
+        flags: technical remarks on the routing, such as ``no-doctor``.
     """
 
     id: UUID
@@ -103,6 +107,9 @@ class Alert(Struct, frozen=True, kw_only=True, omit_defaults=True):
     closed_at: datetime | None = None
     outcome: Outcome | None = None
     note: str = ""
+    evidence_total: int = 0
+    hides: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
 
 
 class AlertChange(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -110,7 +117,7 @@ class AlertChange(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``seq`` is the feed's own counter, unique and rising, used for replay. ``change`` is
     one of raised, promoted, evidence, confirmed, no-repeat, condition-gone,
-    condition-back, accepted, closed.
+    condition-back, withdrawn, accepted, closed.
     """
 
     seq: int

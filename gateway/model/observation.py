@@ -1,4 +1,8 @@
-"""A reading: what a device measured, of whom, when, and the bytes that prove it."""
+"""A reading: what a device measured, of whom, when, and the bytes that prove it.
+
+The structs are outside the garbage collector's care (``gc=False``): they cannot form
+cycles, and a hub that keeps thousands of them would else spend half its time there.
+"""
 
 import enum
 from datetime import datetime
@@ -6,6 +10,8 @@ from decimal import Decimal
 from uuid import UUID, uuid5
 
 from msgspec import Struct
+
+from gateway.model.instant import Instant
 
 # Namespace of observation ids; fixed for ever, since an id must not depend on the
 # release that computed it.
@@ -50,7 +56,7 @@ class Quality(enum.StrEnum):
     INVALID = "invalid"  # the device itself says that it failed
 
 
-class Quantity(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Quantity(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A number with a UCUM unit, or the reason why there is none."""
 
     unit: str
@@ -58,7 +64,7 @@ class Quantity(Struct, frozen=True, kw_only=True, omit_defaults=True):
     absent: Absent | None = None
 
 
-class Component(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Component(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One measured thing inside an observation.
 
     ``name`` and ``code`` are those of ``gateway.codes``.
@@ -69,7 +75,7 @@ class Component(Struct, frozen=True, kw_only=True, omit_defaults=True):
     quantity: Quantity
 
 
-class Observation(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Observation(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One reading of one person by one device at one moment.
 
     Attributes:
@@ -102,8 +108,8 @@ class Observation(Struct, frozen=True, kw_only=True, omit_defaults=True):
     components: tuple[Component, ...]
     device: str
     station: str
-    received_at: datetime
-    taken_at: datetime
+    received_at: Instant
+    taken_at: Instant
     time_quality: TimeQuality
     setting: Setting
     raw: bytes

@@ -1,10 +1,11 @@
 """Who is being measured at a shared station, and technical events beside it."""
 
 import enum
-from datetime import datetime
 from uuid import UUID
 
 from msgspec import Struct
+
+from gateway.model.instant import Instant
 
 
 class IdentifiedBy(enum.StrEnum):
@@ -26,20 +27,20 @@ class SessionEnd(enum.StrEnum):
     ABORTED = "aborted"
 
 
-class MeasurementSession(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class MeasurementSession(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One person's turn at a station, from identification to end."""
 
     id: str
     station: str
     resident: str
     identified_by: IdentifiedBy
-    opened_at: datetime
+    opened_at: Instant
     opened_by: str = ""
-    closed_at: datetime | None = None
+    closed_at: Instant | None = None
     end: SessionEnd | None = None
 
 
-class TechnicalEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class TechnicalEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A technical condition at a station, raised or cleared.
 
     Attributes:
@@ -52,13 +53,13 @@ class TechnicalEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     id: UUID
     station: str
     code: str
-    at: datetime
+    at: Instant
     active: bool
     device: str = ""
     detail: str = ""
 
 
-class Attribution(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Attribution(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """An observation or a waveform stream claimed for, or moved to, a resident.
 
     Attributes:
@@ -72,7 +73,7 @@ class Attribution(Struct, frozen=True, kw_only=True, omit_defaults=True):
     observation: UUID
     resident: str
     by: str
-    at: datetime
+    at: Instant
     reason: str
     stream: str = ""
     previous: str = ""

@@ -9,13 +9,13 @@ followed by four bytes (little-endian signed difference) when it is 255 or more.
 import enum
 import struct
 from collections.abc import Sequence
-from datetime import datetime
 from functools import cache
 from uuid import UUID, uuid5
 
 import zstandard
 from msgspec import Struct
 
+from gateway.model.instant import Instant
 from gateway.model.observation import OBSERVATION_NAMESPACE, Setting
 
 # A chunk never exceeds this: 60 s at 1 kHz. Larger is a decoding fault.
@@ -33,7 +33,7 @@ class LeadState(enum.StrEnum):
     UNKNOWN = "unknown"
 
 
-class WaveformChunk(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class WaveformChunk(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A run of evenly spaced samples of one lead.
 
     Attributes:
@@ -60,8 +60,8 @@ class WaveformChunk(Struct, frozen=True, kw_only=True, omit_defaults=True):
     code: int
     device: str
     station: str
-    received_at: datetime
-    t0: datetime
+    received_at: Instant
+    t0: Instant
     index: int
     rate: float
     scale: float

@@ -222,6 +222,10 @@ class Reading:
         identity: the bytes that identify the record where ``raw`` may differ between
             two transfers of it (a glucose record's time offset, a context that came
             late); empty when ``raw`` does. The observation id is made of them.
+        clock_time: naive local time of the measurement by the device's clock as it is
+            shown to its user, where that is not ``device_time`` (a glucose meter's
+            base time identifies the record, base time plus offset tells when); the
+            instant of the measurement is made of it.
     """
 
     kind: str
@@ -237,6 +241,7 @@ class Reading:
     questionable: bool = False
     stored: bool = False
     identity: bytes = b""
+    clock_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ LogBody = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogEntry:
-    """One committed entry, decoded."""
+    """One committed entry, decoded; ``size`` is the encoded body's, in bytes."""
 
     seq: int
     id: UUID
@@ -31,6 +31,7 @@ class LogEntry:
     station: str
     received_at: datetime
     body: LogBody
+    size: int = 0
 
 
 @runtime_checkable

@@ -4,13 +4,14 @@ JSON on every topic but ``waveforms``, which is MessagePack. A batch is decoded 
 steps, so that one bad entry costs one dead letter and not the batch.
 """
 
-from datetime import datetime
-from typing import Any, Final
+import re
+from typing import Annotated, Any, Final
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 from gateway.errors import WireError
+from gateway.model.instant import Instant
 from gateway.model.observation import Observation
 from gateway.model.session import MeasurementSession, TechnicalEvent
 from gateway.model.waveform import WaveformChunk
@@ -23,10 +24,16 @@ MAX_PAYLOAD_BYTES: Final = 1_000_000
 MAX_ENTRIES_PER_BATCH: Final = 256
 
 
-class BatchEntry(Struct, frozen=True, kw_only=True):
+# What a journal can number, and every database can store.
+Sequence = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+# Printable and without spaces: it is a key in the hub's tables.
+Epoch = Annotated[str, Meta(max_length=64, pattern=r"^[!-~]+\Z")]
+
+
+class BatchEntry(Struct, frozen=True, kw_only=True, gc=False):
     """One journal entry; ``type`` as in ``gateway.ports.journal.EntryType``."""
 
-    seq: int
+    seq: Sequence
     type: str
     body: Raw
 
@@ -36,8 +43,8 @@ class Batch(Struct, frozen=True, kw_only=True):
 
     schema: int
     station: str
-    epoch: str
-    sent_at: datetime
+    epoch: Epoch
+    sent_at: Instant
     entries: list[BatchEntry]
 
 
@@ -68,7 +75,7 @@ class DeviceStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
     state: str
     reason: str = ""
     battery: int | None = None
-    last_reading_at: datetime | None = None
+    last_reading_at: Instant | None = None
 
 
 class StationStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -77,11 +84,11 @@ class StationStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
     schema: int
     station: str
     online: bool
-    at: datetime | None = None
+    at: Instant | None = None
     version: str = ""
     epoch: str = ""
     depth: int = 0
-    oldest_at: datetime | None = None
+    oldest_at: Instant | None = None
     dead_letters: int = 0
     bytes_used: int = 0
     bytes_quota: int = 0
@@ -101,7 +108,7 @@ class SessionCommand(Struct, frozen=True, kw_only=True, omit_defaults=True):
     resident: str = ""
     identified_by: str = "operator"
     by: str = ""
-    at: datetime | None = None
+    at: Instant | None = None
 
 
 class StationConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -125,7 +132,7 @@ class StationCommand(Struct, frozen=True, kw_only=True, omit_defaults=True):
     device: str
     name: str
     by: str
-    expires_at: datetime
+    expires_at: Instant
 
 
 _BODIES: dict[str, Any] = {
@@ -139,7 +146,19 @@ _PACK = {name: msgspec.msgpack.Decoder(type_) for name, type_ in _BODIES.items()
 _BATCH_JSON = msgspec.json.Decoder(Batch)
 _BATCH_PACK = msgspec.msgpack.Decoder(Batch)
 
+# What a decoder raises about bytes that it cannot read: too deep a nesting is a
+# ``RecursionError``, bad UTF-8 a ``ValueError``.
+UNREADABLE: Final = (msgspec.DecodeError, ValueError, RecursionError)
+_QUOTED = re.compile("'.*'", re.DOTALL)
+
 Body = Observation | WaveformChunk | MeasurementSession | TechnicalEvent
+
+
+def fault(error: Exception) -> str:
+    """What was wrong, without a value: msgspec quotes an unknown token of an enum."""
+    if isinstance(error, msgspec.DecodeError):
+        return _QUOTED.sub("…", str(error))
+    return "nested too deeply" if isinstance(error, RecursionError) else "not UTF-8"
 
 
 def encode_body(body: Body) -> bytes:
@@ -161,9 +180,8 @@ def decode_body(type_: str, data: bytes | Raw) -> Body:
         raise WireError("type: unknown entry type.", reason="entry-type")
     try:
         body: Body = decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        # msgspec names the path of the field, never its value.
-        raise WireError(f"body: {error}.", reason="entry") from error
+    except UNREADABLE as error:
+        raise WireError(f"body: {fault(error)}.", reason="entry") from error
     return body
 
 
@@ -181,8 +199,8 @@ def decode_batch(data: bytes | Raw, *, waveforms: bool) -> Batch:
     """
     try:
         batch = (_BATCH_PACK if waveforms else _BATCH_JSON).decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise WireError(f"batch: {error}.", reason="batch") from error
+    except UNREADABLE as error:
+        raise WireError(f"batch: {fault(error)}.", reason="batch") from error
     if batch.schema != SCHEMA:
         raise WireError(
             f"schema: version {batch.schema} is not {SCHEMA}.",

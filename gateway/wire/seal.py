@@ -102,8 +102,8 @@ def unseal(
     """
     try:
         sealed = (_PACK if waveforms else _JSON).decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise WireError(f"message: {error}.", reason="seal") from error
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise WireError("message: not a sealed message.", reason="seal") from error
     try:
         Ed25519PublicKey.from_public_bytes(public_key).verify(
             sealed.sig, _signed_bytes(topic, memoryview(sealed.body))

@@ -25,6 +25,9 @@ _CLAIMED_IN_VAIN = (
 class RadioLink(LocalLink):
     """A link on which data carries the address that the connection was made with."""
 
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call] # bumble's has no types
+
     def send_acl_data(
         self,
         sender_controller: Controller,

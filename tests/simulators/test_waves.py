@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 
 from simulators.waves import PLETH_FULL_SCALE, ecg_record, pleth_sample
@@ -32,7 +34,7 @@ def test_an_irregular_heart_has_uneven_intervals() -> None:
     def spread(*, irregular: bool) -> int:
         record = ecg_record(seconds=60, hr_bpm=80, seed=4, irregular=irregular)
         at = [i for i, beat in enumerate(record.beats) if beat]
-        intervals = [b - a for a, b in zip(at[:-1], at[1:], strict=True)]
+        intervals = [b - a for a, b in pairwise(at)]
         return max(intervals) - min(intervals)
 
     assert spread(irregular=True) > 4 * spread(irregular=False)

@@ -79,7 +79,8 @@ delivery = Table(
 )
 Index("ix_delivery_alert", delivery.c.alert)
 
-# The pure engine's state per resident and rule, encoded by gateway.alerting.
+# The pure engine's state, encoded by gateway.alerting. ``rule`` names the stream of
+# readings whose rules share one order of readings, such as ``blood_pressure_panel``.
 # ``deadline_us``: when a tick is due (a repeat that did not come), or null.
 rule_state = Table(
     "rule_state",

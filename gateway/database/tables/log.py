@@ -30,10 +30,18 @@ log = Table(
     Column("station", String(63), nullable=False),
     Column("received_us", BigInteger, nullable=False),
     Column("body", LargeBinary, nullable=False),
+    # The measurement session of a reading or recording, if it has one.
+    Column("session", String(63)),
     sqlite_autoincrement=True,
 )
-# An aborted session looks for its readings by station and time.
-Index("ix_log_station_received_us", log.c.station, log.c.received_us)
+# An aborted session looks for its readings; most readings at home have no session.
+_in_session = log.c.session.is_not(None)
+Index(
+    "ix_log_session",
+    log.c.session,
+    sqlite_where=_in_session,
+    postgresql_where=_in_session,
+)
 
 # Inclusive ranges of journal sequence numbers held, per station and journal epoch;
 # the acknowledgement is computed from them in the same transaction.

@@ -32,6 +32,7 @@ from firmware_protocols.lepu.pc300.glucose import (
 )
 from firmware_protocols.lepu.pc300.modules import Module, ModuleState, ModuleStatus
 from firmware_protocols.lepu.pc300.nibp import (
+    CuffPressure,
     NibpError,
     NibpFault,
     NibpModule,
@@ -52,8 +53,15 @@ from firmware_protocols.lepu.pc300.system import (
     PowerOff,
     ProductName,
 )
-from firmware_protocols.lepu.pc300.temperature import Temperature, TemperatureState
+from firmware_protocols.lepu.pc300.temperature import (
+    Temperature,
+    TemperatureMode,
+    TemperatureModeReport,
+    TemperatureState,
+    TemperatureUnit,
+)
 from firmware_protocols.lepu.record import Record
+from firmware_protocols.plain import to_plain
 
 
 def frame(token: int, kind: int, data: str = "") -> Frame:
@@ -360,3 +368,53 @@ def test_any_frame_is_a_record_or_a_protocol_error(
         return
     assert decode(record.to_frame(), direction, variant) == record
     assert readings(record)["type"] == record.kind
+
+
+UNENCODABLE: list[Record] = [
+    CuffPressure(mmhg=4096, beat=False),
+    EcgSampleBits(bits=10),
+    EcgVersion(sw="1.2.3", hw="1.0"),
+    EcgVersion(sw="1.16", hw="1.0"),
+    Pleth(samples=(128,), beats=(False,)),
+    Pleth(samples=(1, 2), beats=(False,)),
+    SetTime(time=datetime(1999, 12, 31)),  # noqa: DTZ001 - the wire has no zone
+    SetTime(time=datetime(2256, 1, 1)),  # noqa: DTZ001 - the wire has no zone
+    EcgWave(
+        seq=1,
+        bits=12,
+        samples=(4096,) * 25,
+        beats=(False,) * 25,
+        hr_bpm=None,
+        lead_off=False,
+    ),
+    NibpResult(systolic_mmhg=120, map_mmhg=None, diastolic_mmhg=256, pulse_bpm=60),
+]
+
+
+@pytest.mark.parametrize("record", UNENCODABLE)
+def test_what_does_not_fit_the_wire_is_the_callers_mistake(record: Record) -> None:
+    with pytest.raises(ValueError, match=r".") as caught:
+        record.to_frame()
+    assert not isinstance(caught.value, ProtocolError)
+
+
+def test_a_product_name_that_is_not_ascii_and_a_gain_of_zero_are_refused() -> None:
+    for got in (frame(0xFF, 0x01, "50c3"), frame(0x34, 0x01, "0000")):
+        with pytest.raises(FieldError):
+            decode_device(got)
+
+
+def test_thermometer_mode_both_ways() -> None:
+    got = frame(0x72, 0x03, "12")
+    record = decode_device(got)
+    assert record == TemperatureModeReport(
+        mode=TemperatureMode.EAR, unit=TemperatureUnit.FAHRENHEIT
+    )
+    assert record.to_frame() == got
+
+
+def test_every_command_can_be_shown_as_json() -> None:
+    time = SetTime(time=datetime(2026, 8, 22, 9, 30, 15))  # noqa: DTZ001 - the wire has no zone
+    assert to_plain(time) == {"time": "2026-08-22T09:30:15"}
+    for command in host.FIXED_COMMANDS.values():
+        assert to_plain(command)["name"] == command.name

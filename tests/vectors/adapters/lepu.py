@@ -11,8 +11,18 @@ from firmware_protocols.lepu.pc300.codec import DeviceRecord, HostCommand
 from firmware_protocols.lepu.pc300.commands import Command
 from firmware_protocols.lepu.pc300.ecg import ECG_HZ, EcgResult, EcgWave
 from firmware_protocols.lepu.pc300.nibp import NibpError, NibpResult
-from firmware_protocols.lepu.pc300.settings import SetTime
-from tests.vectors.adapters.base import Adapter, Decoded, Plain, Vector
+from tests.vectors.adapters.base import Adapter, Decoded, Plain, Spellings, Vector
+
+SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
+    "set_customer_id": ("write_customer_id",),
+    "query_ecg_state": ("query_ecg_status",),
+    "query_nibp_mode": ("get_nibp_mode",),
+    "query_spo2_status": ("query_spo2_state",),
+    "not_charging": ("no", "none"),
+    "child_forehead": ("child",),
+    "ecg_stopped": ("ecg_ended",),
+}
+"""Names that occur in no carried vector, as other sources might write them."""
 
 FRAMING_KEYS: Final = frozenset(
     {"frames", "leading_garbage_bytes", "trailing_partial_bytes"}
@@ -95,30 +105,38 @@ def plain(value: object) -> Plain:
 
 
 def _values(record: DeviceRecord | HostCommand) -> dict[str, Plain]:
-    values = {key: plain(value) for key, value in readings(record).items()}
+    values = {key: _spelt(plain(value)) for key, value in readings(record).items()}
     match record:
-        case Command(name=name):
-            values["command"] = name
+        case Command():
+            values["command"] = _spelt(record.name)
             if record.data:
                 values["arg"] = record.data[0]
-        case SetTime(name=name):
-            values["command"] = name
         case NibpError():
             values["meaning"] = record.fault
         case NibpResult():
-            # The vectors write these as the wire does: 0 where the module gives none.
-            values["map_mmhg"] = record.map_mmhg or 0
-            values["pulse_bpm"] = record.pulse_bpm or 0
+            values["map_mmhg"] = _on_wire(record.map_mmhg)
+            values["pulse_bpm"] = _on_wire(record.pulse_bpm)
         case EcgWave():
             values["sample_rate_hz"] = ECG_HZ
-            values["hr_bpm"] = record.hr_bpm or 0
+            values["hr_bpm"] = _on_wire(record.hr_bpm)
         case EcgResult():
             values["meaning"] = record.finding
-            values["hr_bpm"] = record.hr_bpm or 0
-        case _:
-            if record.kind == "command":
-                values["command"] = getattr(record, "name", None)
+            values["hr_bpm"] = _on_wire(record.hr_bpm)
+        case _ if record.kind == "command":
+            values["command"] = _spelt(getattr(record, "name", None))
     return values
+
+
+def _on_wire(value: int | None) -> int:
+    """This family's vectors write these values as the wire does: 0 where absent."""
+    return value or 0
+
+
+def _spelt(value: Plain) -> Plain:
+    """A name with all its spellings, where no carried vector fixes one."""
+    if isinstance(value, str) and value in SYNONYMS:
+        return Spellings(str(value), *SYNONYMS[value])
+    return value
 
 
 ADAPTERS: Final[Mapping[str, Adapter]] = {"lepu-pc300": decode_pc300}

@@ -1,0 +1,1 @@
+"""What requests and answers hold, as pydantic models: the source of the OpenAPI."""

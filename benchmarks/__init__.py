@@ -1,0 +1,4 @@
+"""Benchmarks: one command each, figures as ratios where a ceiling or a peer exists.
+
+.venv/bin/python -m benchmarks NAME [--quick] [--json]
+"""

@@ -1,0 +1,1 @@
+"""Alembic migrations; ``gateway.database.migrate`` runs them."""
