@@ -55,7 +55,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         openapi_url=f"{PREFIX}/openapi.json",
-        responses=_problems(),
+        responses=problem_responses(),
     )
     app.state.services = services
     app.state.settings = settings
@@ -79,11 +79,12 @@ def create_app(
         https=settings.secure_cookies,
     )
     app.add_middleware(CountRequests, metrics=metrics, clock=services.clock)
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's way
+    app.openapi = lambda: document_of(app)  # type: ignore[method-assign]  # FastAPI's way
     return app
 
 
-def _problems() -> dict[int | str, dict[str, Any]]:
+def problem_responses() -> dict[int | str, dict[str, Any]]:
+    """Problems that any route may answer with, for the OpenAPI document."""
     titles = {status: english for status, english, _ in PROBLEMS.values()}
     return {
         status: {
@@ -94,7 +95,7 @@ def _problems() -> dict[int | str, dict[str, Any]]:
     }
 
 
-def _openapi(app: FastAPI) -> dict[str, Any]:
+def document_of(app: FastAPI) -> dict[str, Any]:
     """FastAPI's document, with the models that only streams and errors use."""
     if app.openapi_schema is None:
         document = get_openapi(

@@ -4,6 +4,7 @@ Every route depends on ``Requires``; relationship is decided in the services.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Final
 
 from fastapi import Depends, Request, Response
@@ -96,12 +97,16 @@ def cookie_name(settings: ApiSettings) -> str:
     return SECURE_COOKIE if settings.secure_cookies else COOKIE
 
 
-def set_login(response: Response, settings: ApiSettings, issued: Issued) -> None:
+def set_login(
+    response: Response, settings: ApiSettings, issued: Issued, now: datetime
+) -> None:
     """Hand a log-in to the browser; no script can read it, no other site send it."""
+    # Seconds, not an instant: the browser's clock may be wrong.
+    lifetime = int((issued.expires_at - now).total_seconds())
     response.set_cookie(
         cookie_name(settings),
         issued.secret,
-        expires=issued.expires_at,
+        max_age=lifetime,
         path="/",
         secure=settings.secure_cookies,
         httponly=True,

@@ -3,6 +3,9 @@
 import typer
 
 from gateway.cli.decode import decode
+from gateway.cli.demo import demo
+from gateway.cli.hub import hub
+from gateway.cli.station import station
 
 app = typer.Typer(
     name="vitalgate",
@@ -11,7 +14,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(decode)
+for command in (demo, station, hub, decode):
+    app.command()(command)
 
 
 def main() -> None:

@@ -209,15 +209,26 @@ class BumbleClient(BaseBleakClient):
         def on_value(value: bytes) -> None:
             callback(bytearray(value))
 
-        async with self._asking():
-            await _proxy(characteristic).subscribe(on_value)
+        proxy = _proxy(characteristic)
+        try:
+            async with self._asking():
+                await proxy.client.subscribe(proxy, on_value)
+        except BleakError:
+            # bumble has it already, so that a second try would deliver all twice.
+            for known in (
+                proxy.client.notification_subscribers,
+                proxy.client.indication_subscribers,
+            ):
+                known.get(proxy.handle, set()).discard(on_value)
+            raise
         self._callbacks[characteristic.handle] = on_value
 
     async def stop_notify(self, characteristic: BleakGATTCharacteristic) -> None:
         """Unsubscribe."""
         callback = self._callbacks.pop(characteristic.handle, None)
         async with self._asking():
-            await _proxy(characteristic).unsubscribe(callback)
+            proxy = _proxy(characteristic)
+            await proxy.client.unsubscribe(proxy, callback)
 
     async def _connect_le(self, target: hci.Address, limit: float) -> Connection:
         """Connect; when cancelled, take the pending connection back as well.
@@ -231,7 +242,7 @@ class BumbleClient(BaseBleakClient):
             return await asyncio.shield(pending)
         except asyncio.CancelledError:
             with contextlib.suppress(BaseBumbleError):
-                await device.cancel_connection()
+                await device.cancel_connection()  # type: ignore[no-untyped-call] # bumble's has no types
             await asyncio.wait({pending}, timeout=CANCEL_S)
             if not pending.done():
                 pending.cancel()
@@ -365,7 +376,7 @@ def backends_for(
     central: Device,
 ) -> tuple[type[BaseBleakScanner], type[BaseBleakClient]]:
     """Scanner and client classes for bleak's ``backend=``, bound to a central."""
-    shared = SharedCentral(central)
-    scanner = type("BumbleScanner", (BumbleScanner,), {"central": shared})
-    client = type("BumbleClient", (BumbleClient,), {"central": shared})
+    bound = {"central": SharedCentral(central), "__module__": __name__}
+    scanner = type("BumbleScanner", (BumbleScanner,), bound)
+    client = type("BumbleClient", (BumbleClient,), bound)
     return scanner, client

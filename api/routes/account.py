@@ -51,7 +51,7 @@ async def login(
     await services.audit.record(
         Act(actor=issued.account.id, action="sign-in", target=issued.account.id)
     )
-    set_login(response, settings, issued)
+    set_login(response, settings, issued, services.clock.now())
     viewer = await services.access.viewer(issued.account)
     credential = Credential(
         account=issued.account,

@@ -44,9 +44,18 @@ async def metrics(
     request: Request, settings: SettingsDep, counted: MetricsDep
 ) -> MetricsResponse:
     """For callers on this machine, or with the metrics token."""
-    if not (_from_here(request) or _has_token(request, settings.metrics_token)):
-        raise NotFoundError("metrics: not found.")
+    may_read_metrics(request, settings.metrics_token)
     return MetricsResponse(generate_latest(counted.registry))
+
+
+def may_read_metrics(request: Request, token: str) -> None:
+    """Refuse callers from elsewhere without the token.
+
+    Raises:
+        NotFoundError: they need not know that it exists.
+    """
+    if not (_from_here(request) or _has_token(request, token)):
+        raise NotFoundError("metrics: not found.")
 
 
 def _from_here(request: Request) -> bool:

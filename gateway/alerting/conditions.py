@@ -5,7 +5,6 @@ Every comparison is exact (decimal). HI and LO compare as infinite: they must al
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 from operator import ge, gt, le, lt
 from typing import Final
@@ -34,7 +33,6 @@ class Profile:
     resident: str
     diagnoses: frozenset[str] = frozenset()
     spo2_scale: int = 1
-    birth_date: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from datetime import date
 from typing import Final
 
 from msgspec.structs import replace
-from sqlalchemy import Connection, insert, or_, select
+from sqlalchemy import Connection, bindparam, insert, or_, select
 
 from gateway.alerting.reconcile import Event
 from gateway.database.tables import account, contract, delivery, team_member
@@ -39,6 +39,25 @@ _ORDER: Final = (
 )
 
 
+# Built once: a storm asks them for every alert.
+_TEAM: Final = (
+    select(contract.c.team)
+    .where(
+        contract.c.resident == bindparam("resident"),
+        contract.c.starts <= bindparam("day"),
+        or_(contract.c.ends.is_(None), contract.c.ends >= bindparam("day")),
+    )
+    .order_by(contract.c.starts.desc(), contract.c.id)
+    .limit(1)
+)
+_MEMBERS: Final = (
+    select(team_member.c.account, team_member.c.role, account.c.disabled_us)
+    .outerjoin(account, account.c.id == team_member.c.account)
+    .where(team_member.c.team == bindparam("which"))
+)
+_INSERT_DELIVERY: Final = insert(delivery)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Responsible:
     """Who answers: a team, and one account of it (empty: the whole team)."""
@@ -59,16 +78,7 @@ def responsible_for(
 
     Of several active contracts the one that began last counts.
     """
-    team = connection.execute(
-        select(contract.c.team)
-        .where(
-            contract.c.resident == resident,
-            contract.c.starts <= on,
-            or_(contract.c.ends.is_(None), contract.c.ends >= on),
-        )
-        .order_by(contract.c.starts.desc(), contract.c.id)
-        .limit(1)
-    ).scalar()
+    team = connection.execute(_TEAM, {"resident": resident, "day": on}).scalar()
     flags = () if team is not None else (FLAG_NO_CONTRACT,)
     name = fallback_team if team is None else str(team)
     doctor = _doctor(connection, name)
@@ -112,7 +122,7 @@ def deliver(connection: Connection, change: AlertChange) -> None:
         (CHANNEL_MQTT, alert.team),
     )
     connection.execute(
-        insert(delivery),
+        _INSERT_DELIVERY,
         [
             {
                 "alert": alert.id.bytes,
@@ -131,11 +141,7 @@ def deliver(connection: Connection, change: AlertChange) -> None:
 
 
 def _doctor(connection: Connection, team: str) -> str:
-    rows = connection.execute(
-        select(team_member.c.account, team_member.c.role, account.c.disabled_us)
-        .outerjoin(account, account.c.id == team_member.c.account)
-        .where(team_member.c.team == team)
-    ).all()
+    rows = connection.execute(_MEMBERS, {"which": team}).all()
     able = [(row.role, row.account) for row in rows if row.disabled_us is None]
     for role in _ORDER:
         found = sorted(who for held, who in able if held == role.value)

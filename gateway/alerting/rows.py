@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.alerting.conditions import Profile
@@ -24,6 +24,10 @@ MAX_IN_LIST: Final = 500
 
 _ALERTS = msgspec.json.Decoder(Alert)
 _STREAMS = msgspec.msgpack.Decoder(Stream)
+# Built once: a storm writes thousands of rows with them.
+_INSERT_ALERT = insert(alert)
+_INSERT_CHANGE = insert(alert_change)
+_UPDATE_ALERT = update(alert).where(alert.c.id == bindparam("which"))
 _DIAGNOSES = msgspec.json.Decoder(tuple[str, ...])
 
 
@@ -66,7 +70,6 @@ def load_profiles(
                 resident.c.id,
                 resident.c.diagnoses,
                 resident.c.spo2_scale,
-                resident.c.birth_date,
             ).where(resident.c.id.in_(part))
         )
         for row in rows:
@@ -74,7 +77,6 @@ def load_profiles(
                 resident=row.id,
                 diagnoses=frozenset(_DIAGNOSES.decode(row.diagnoses)),
                 spo2_scale=row.spo2_scale,
-                birth_date=row.birth_date,
             )
     return found
 
@@ -111,17 +113,6 @@ def due_residents(connection: Connection, now: datetime, limit: int) -> list[str
     return list(dict.fromkeys(row.resident for row in rows))
 
 
-def next_deadline(connection: Connection) -> datetime | None:
-    """The earliest deadline of all residents, or None."""
-    earliest = connection.execute(
-        select(rule_state.c.deadline_us)
-        .where(rule_state.c.deadline_us.is_not(None))
-        .order_by(rule_state.c.deadline_us)
-        .limit(1)
-    ).scalar()
-    return None if earliest is None else from_us(earliest)
-
-
 def find_alert(connection: Connection, id_: bytes) -> Alert | None:
     """One alert, or None."""
     body = connection.execute(select(alert.c.body).where(alert.c.id == id_)).scalar()
@@ -134,19 +125,18 @@ def store_event(
     """Write the alert as it is now and one entry of its feed."""
     values = _alert_row(event.alert)
     if event.change == "raised":
-        connection.execute(insert(alert).values(values))
+        connection.execute(_INSERT_ALERT, values)
     else:
-        connection.execute(
-            update(alert).where(alert.c.id == values["id"]).values(values)
-        )
+        connection.execute(_UPDATE_ALERT, values | {"which": values["id"]})
     key = connection.execute(
-        insert(alert_change).values(
-            alert=values["id"],
-            change=event.change,
-            at_us=to_us(at),
-            by=by,
-            body=values["body"],
-        )
+        _INSERT_CHANGE,
+        {
+            "alert": values["id"],
+            "change": event.change,
+            "at_us": to_us(at),
+            "by": by,
+            "body": values["body"],
+        },
     ).inserted_primary_key
     if key is None:  # pragma: no cover - both dialects return it
         raise TypeError("the dialect does not return the key of an inserted row")

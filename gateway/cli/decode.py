@@ -9,8 +9,8 @@ import typer
 from firmware_protocols.errors import ProtocolError
 from firmware_protocols.gatt import CHARACTERISTICS
 from firmware_protocols.lepu.aa55 import Aa55Framer, Frame
-from firmware_protocols.lepu.pc300.codec import decode as decode_pc300
 from firmware_protocols.lepu.pc300 import Direction, Variant
+from firmware_protocols.lepu.pc300.codec import decode as decode_pc300
 from firmware_protocols.plain import to_plain
 from gateway.cli.terminal import EXIT_BAD, fail, print_json, reporting
 

@@ -4,13 +4,13 @@ A consumer that turns the abort into attributions in the log, one per reading an
 recording of that session, so that every other consumer needs to know only those.
 """
 
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, TypeGuard
 from uuid import UUID, uuid5
 
 from sqlalchemy import Connection, select
 
 from gateway.database.tables import log, measurement_session
-from gateway.database.tables.base import to_us
 from gateway.errors import WireError
 from gateway.hub.log import (
     HubLog,
@@ -22,10 +22,10 @@ from gateway.hub.log import (
 from gateway.model.observation import OBSERVATION_NAMESPACE, Observation
 from gateway.model.session import Attribution, MeasurementSession, SessionEnd
 from gateway.model.waveform import WaveformChunk
-from gateway.ports.log import LogEntry
+from gateway.ports.log import LogBody, LogEntry
 
-# Entries looked through for one session: a day of one reading a second.
-MAX_ENTRIES: Final = 86_400
+# Entries of one session read at a time.
+PAGE: Final = 1_000
 
 _NIL: Final = UUID(int=0)
 
@@ -42,18 +42,21 @@ class AbortedSessions:
 
     def apply(self, connection: Connection, entries: list[LogEntry]) -> list[LogEntry]:
         """Append what withdraws readings of aborted sessions; the new entries."""
-        news: list[NewLogEntry] = []
+        now = entries[-1].received_at
         aborted = _aborted(connection, entries)
+        fresh: list[LogEntry] = []
+        late: list[NewLogEntry] = []
         for entry in entries:
             body = entry.body
-            if isinstance(body, MeasurementSession) and body.id in aborted:
-                found = _of_session(connection, body)
-                news.extend(_withdrawal(measured, entry) for measured in found)
-            elif isinstance(body, Measured) and body.session in aborted:
+            if isinstance(body, MeasurementSession):
+                if (body.station, body.id) in aborted:
+                    for found in _of_session(connection, body):
+                        news = [_withdrawal(measured, entry) for measured in found]
+                        fresh += append(connection, news, now)
+            elif _claims(body) and (body.station, body.session) in aborted:
                 # It arrived after the abort of its session.
-                news.append(_withdrawal(body, entry))
-        last = entries[-1].received_at
-        return append(connection, news, last)
+                late.append(_withdrawal(body, entry))
+        return fresh + append(connection, late, now)
 
     def committed(self, result: object) -> None:
         """Tell the log's readers."""
@@ -61,46 +64,61 @@ class AbortedSessions:
             self._log.committed(result)
 
 
-def _of_session(connection: Connection, session: MeasurementSession) -> list[Measured]:
-    """What was measured in the session and is in the log."""
-    rows = connection.execute(
-        select(log.c.type, log.c.body)
-        .where(
-            log.c.station == session.station,
-            log.c.type.in_(("reading", "waveform")),
-            log.c.received_us >= to_us(session.opened_at),
-        )
-        .limit(MAX_ENTRIES)
-    ).all()
-    found: list[Measured] = []
-    for row in rows:
-        try:
-            body = decode_entry(row.type, row.body)
-        except WireError:
-            continue  # counted by the log when it is read
-        if isinstance(body, Measured) and body.session == session.id:
-            found.append(body)
-    return found
+def _claims(body: LogBody) -> TypeGuard[Measured]:
+    """Whether it says that it was measured of somebody in a session."""
+    return isinstance(body, Measured) and bool(body.session and body.subject)
 
 
-def _aborted(connection: Connection, entries: list[LogEntry]) -> set[str]:
-    """Which of the sessions that the entries name ended aborted."""
+def _of_session(
+    connection: Connection, session: MeasurementSession
+) -> Iterator[list[Measured]]:
+    """What was measured in the session and is in the log, in pages.
+
+    By the session's id alone: the station's clock may be wrong, and its readings may
+    have come before the session's own entry.
+    """
+    after = 0
+    while True:
+        rows = connection.execute(
+            select(log.c.seq, log.c.type, log.c.body)
+            .where(log.c.session == session.id)
+            .where(log.c.station == session.station)
+            .where(log.c.seq > after)
+            .order_by(log.c.seq)
+            .limit(PAGE)
+        ).all()
+        if not rows:
+            return
+        after = rows[-1].seq
+        found: list[Measured] = []
+        for row in rows:
+            try:
+                body = decode_entry(row.type, row.body)
+            except WireError:
+                continue  # counted by the log when it is read
+            if _claims(body):
+                found.append(body)
+        yield found
+
+
+def _aborted(connection: Connection, entries: list[LogEntry]) -> set[tuple[str, str]]:
+    """(station, session) of those that the entries name and that ended aborted."""
     named: set[str] = set()
     for entry in entries:
         body = entry.body
         if isinstance(body, MeasurementSession):
             named.add(body.id)
-        elif isinstance(body, Measured) and body.session and body.subject:
+        elif _claims(body) and body.session:
             named.add(body.session)
     if not named:
         return set()
     table = measurement_session
     rows = connection.execute(
-        select(table.c.id).where(
+        select(table.c.station, table.c.id).where(
             table.c.id.in_(named), table.c.end == SessionEnd.ABORTED.value
         )
     )
-    return set(rows.scalars())
+    return {(row.station, row.id) for row in rows}
 
 
 def _withdrawal(body: Measured, cause: LogEntry) -> NewLogEntry:

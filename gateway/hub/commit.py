@@ -100,8 +100,9 @@ def _store_ranges(
         for first, _ in had.difference(ranges):
             gone.append({"s": key[0], "e": key[1], "f": first})
         for first, last in set(ranges).difference(had):
-            row = {"station": key[0], "epoch": key[1], "first": first, "last": last}
-            new.append(row)
+            new.append(
+                {"station": key[0], "epoch": key[1], "first": first, "last": last}
+            )
     if gone:
         connection.execute(_GONE, gone)
     if new:

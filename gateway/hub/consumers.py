@@ -6,8 +6,9 @@ one elsewhere takes effect first, idempotently. An entry that a consumer cannot 
 consumer, and the others go on.
 """
 
+import asyncio
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from sqlalchemy import Connection, select
@@ -15,9 +16,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.database.engine import Database
 from gateway.database.tables import consumer, log
-from gateway.errors import StorageError
+from gateway.database.tables.base import from_us
+from gateway.errors import StorageError, WireError
 from gateway.hub import dead_letters
-from gateway.hub.dead_letters import Refused
+from gateway.hub.dead_letters import DeadLetter, DeadLetters, Refused
+from gateway.hub.log import decode_entry, log_id
 from gateway.ports.clock import Clock
 from gateway.ports.log import (
     ExternalConsumer,
@@ -75,13 +78,19 @@ def save_cursor(connection: Connection, name: str, cursor: int) -> None:
     )
 
 
+class LogWithEnd(LogReader, Protocol):
+    """A log that also knows its end, for the lag."""
+
+    last_seq: int
+
+
 class ConsumerRunner:
     """Feeds one consumer until cancelled."""
 
     def __init__(
         self,
         database: Database,
-        reader: LogReader,
+        reader: LogWithEnd,
         consumer_: TransactionalConsumer | ExternalConsumer,
         *,
         clock: Clock,
@@ -95,25 +104,70 @@ class ConsumerRunner:
         self.name = consumer_.name
         self.cursor = 0
         self.opened = False
+        # A reset or a retry waits for the batch in hand.
+        self._turn = asyncio.Lock()
+        self._reset = asyncio.Event()
+        metrics.lag.labels(consumer=self.name).set_function(lambda: self.lag)
+
+    @property
+    def lag(self) -> int:
+        """Log entries not yet taken."""
+        return max(0, self._log.last_seq - self.cursor)
 
     async def open(self) -> None:
-        """Load the durable place."""
+        """Load the durable place.
+
+        Raises:
+            StorageError: the database cannot be read.
+        """
         self.cursor = await load_cursor(self._database, self.name)
         self.opened = True
 
     async def replay(self) -> None:
-        """Start over from the beginning of the log."""
-        await self._database.write(lambda c: save_cursor(c, self.name, 0))
-        self.cursor = 0
+        """Start over from the beginning of the log.
+
+        Raises:
+            StorageError: the place was not moved.
+        """
+        async with self._turn:
+            await self._database.write(lambda c: save_cursor(c, self.name, 0))
+            self.cursor = 0
+            self._reset.set()
+
+    async def retry(self, letter: DeadLetter) -> bool:
+        """Give the consumer an entry again that it could not digest; whether it did.
+
+        Its place in the log does not move. A letter that is not this consumer's, or
+        whose entry is not in the log, is not taken.
+
+        Raises:
+            StorageError: the database, or what the consumer writes to, failed.
+        """
+        if letter.topic != _topic(self.name):
+            return False
+        entry = await self._find(letter)
+        if entry is None:
+            return False
+        async with self._turn:
+            try:
+                await self._apply([entry], move=False)
+            except StorageError:
+                raise
+            except Exception:  # noqa: BLE001 - a supervisor: it stays a dead letter
+                self._metrics.failures.labels(consumer=self.name).inc()
+                return False
+        now = self._clock.now()
+        await DeadLetters(self._database).mark_replayed(letter.id, now)
+        return True
 
     async def run(self) -> None:
         """Consume until cancelled."""
-        if not self.opened:
-            await self.open()
         backoff = MIN_BACKOFF_S
         while True:
-            await self._log.wait_beyond(self.cursor)
             try:
+                if not self.opened:
+                    await self.open()
+                await self._wait()
                 await self.step()
             except StorageError:
                 self._metrics.failures.labels(consumer=self.name).inc()
@@ -126,15 +180,50 @@ class ConsumerRunner:
         """Take one batch; how many entries it had.
 
         Raises:
-            StorageError: nothing was taken; try again later.
+            StorageError: not all was taken; try again later.
         """
-        entries = await self._log.read(self.cursor, MAX_BATCH)
-        if not entries:
-            # Only unreadable rows lie ahead; the log has counted them.
-            await self._clock.sleep(MIN_BACKOFF_S)
-            return 0
-        await self._take(entries)
-        return len(entries)
+        async with self._turn:
+            entries = await self._log.read(self.cursor, MAX_BATCH)
+            if entries:
+                await self._take(entries)
+                return len(entries)
+        # Only unreadable rows lie ahead, if any; the log has counted them.
+        await self._clock.sleep(MIN_BACKOFF_S)
+        return 0
+
+    async def _wait(self) -> None:
+        """Until there is something beyond the place, which a reset moves back."""
+        self._reset.clear()
+        if self._log.last_seq > self.cursor:
+            return
+        waiting = [
+            asyncio.ensure_future(self._log.wait_beyond(self.cursor)),
+            asyncio.ensure_future(self._reset.wait()),
+        ]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for waiter in waiting:
+                waiter.cancel()
+
+    async def _find(self, letter: DeadLetter) -> LogEntry | None:
+        try:
+            body = decode_entry(letter.entry_type, letter.payload)
+        except WireError:
+            return None
+        query = select(log).where(log.c.id == log_id(body).bytes)
+        row = await self._database.read(lambda c: c.execute(query).one_or_none())
+        if row is None:
+            return None
+        return LogEntry(
+            seq=row.seq,
+            id=log_id(body),
+            type=row.type,
+            station=row.station,
+            received_at=from_us(row.received_us),
+            body=body,
+            size=len(row.body),
+        )
 
     async def _take(self, entries: Sequence[LogEntry]) -> None:
         try:
@@ -167,7 +256,7 @@ class ConsumerRunner:
                 select(log.c.body).where(log.c.seq == entry.seq)
             ).scalar()
             refused = Refused(
-                topic=f"consumer/{self.name}",
+                topic=_topic(self.name),
                 station=entry.station,
                 reason="consumer",
                 # The type of the error only: its text may quote a value.
@@ -181,7 +270,7 @@ class ConsumerRunner:
         await self._database.write(put)
         self.cursor = entry.seq
 
-    async def _apply(self, entries: list[LogEntry]) -> None:
+    async def _apply(self, entries: list[LogEntry], *, move: bool = True) -> None:
         last = entries[-1].seq
         target = self._consumer
         if isinstance(target, TransactionalConsumer):
@@ -189,13 +278,28 @@ class ConsumerRunner:
 
             def work(connection: Connection) -> object:
                 result = transactional.apply(connection, entries)
-                save_cursor(connection, self.name, last)
+                if move:
+                    save_cursor(connection, self.name, last)
                 return result
 
             result = await self._database.write(work)
-            self.cursor = last
-            transactional.committed(result)
+            if move:
+                self.cursor = last
+            self._committed(transactional, result)
         else:
             await target.apply(entries)
-            await self._database.write(lambda c: save_cursor(c, self.name, last))
-            self.cursor = last
+            if move:
+                await self._database.write(lambda c: save_cursor(c, self.name, last))
+                self.cursor = last
+
+    def _committed(self, target: TransactionalConsumer, result: object) -> None:
+        """Announce a commit; an error here must not have it done again."""
+        try:
+            target.committed(result)
+        except Exception:  # noqa: BLE001 - a supervisor: counted, the effect stands
+            self._metrics.failures.labels(consumer=self.name).inc()
+
+
+def _topic(name: str) -> str:
+    """Where a consumer's dead letters say that they come from."""
+    return f"consumer/{name}"

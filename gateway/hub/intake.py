@@ -39,8 +39,8 @@ from gateway.wire.topics import StationTopics, parse_up
 MAX_GROUP: Final = 64
 # A failed commit is tried again after this; meanwhile nothing is acknowledged.
 RETRY_S: Final = 0.5
-# Messages read in a thread of their own, when a group has so many: checking a signature
-# takes 0.1 ms and leaves the interpreter to others; a hop between threads takes as long.
+# Messages read in one go in a thread, when a group has more: checking a signature takes
+# 0.1 ms and leaves the interpreter to others; a hop between threads takes as long.
 SLICE: Final = 16
 
 Read = Receipt | StatusReceipt | Refused

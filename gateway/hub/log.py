@@ -15,21 +15,34 @@ from typing import Any, Final
 from uuid import UUID, uuid5
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Row, Select, bindparam, func, select
 
 from gateway.database.engine import Database
 from gateway.database.tables import log
 from gateway.database.tables.base import from_us, to_us
 from gateway.errors import WireError
-from gateway.model.observation import OBSERVATION_NAMESPACE
+from gateway.model.observation import OBSERVATION_NAMESPACE, Observation
 from gateway.model.session import Attribution, MeasurementSession
+from gateway.model.waveform import WaveformChunk
 from gateway.ports.log import LogBody, LogEntry
-from gateway.wire.batch import decode_body
+from gateway.wire.batch import UNREADABLE, decode_body, fault
 
-# Decoded entries kept: a few seconds of the busiest hub, about 20 MB.
+# Decoded entries kept: about a second of the busiest hub.
 MAX_TAIL: Final = 20_000
+# Bytes of their encoded bodies: as many readings of 800 bytes, or fewer recordings.
+MAX_TAIL_BYTES: Final = 16_000_000
+# Unreadable rows remembered, so that none is counted twice.
+MAX_UNREADABLE: Final = 10_000
 
 ATTRIBUTION: Final = "attribution"
+
+_MEASURED: Final = (Observation, WaveformChunk)
+_LAST_SEQ: Final = select(func.max(log.c.seq))
+_AFTER: Final = (
+    select(log.c.seq, log.c.id)
+    .where(log.c.seq > bindparam("before"))
+    .order_by(log.c.seq)
+)
 
 _ATTRIBUTIONS = msgspec.json.Decoder(Attribution)
 
@@ -76,8 +89,8 @@ def decode_entry(type_: str, data: bytes) -> LogBody:
     if type_ == ATTRIBUTION:
         try:
             return _ATTRIBUTIONS.decode(data)
-        except msgspec.DecodeError as error:
-            raise WireError(f"attribution: {error}.", reason="entry") from error
+        except UNREADABLE as error:
+            raise WireError(f"attribution: {fault(error)}.", reason="entry") from error
     return decode_body(type_, data)
 
 
@@ -86,41 +99,53 @@ def append(
 ) -> list[LogEntry]:
     """Insert what is not held yet; the entries that were new, with their ``seq``.
 
-    Only the database's writer calls this, so no other insert can come between.
+    Of two new entries with one id the first counts. Only the database's writer calls
+    this, so no other insert can come between.
     """
     rows = list(entries)
     if not rows:
         return []
     received = to_us(now)
-    before = connection.execute(select(func.max(log.c.seq))).scalar() or 0
-    values = [(e.id.bytes, e.type, e.station, received, e.data) for e in rows]
+    before = connection.execute(_LAST_SEQ).scalar() or 0
+    by_id = {e.id.bytes: e for e in reversed(rows)}
+    values = [
+        (
+            e.id.bytes,
+            e.type,
+            e.station,
+            received,
+            e.data,
+            e.body.session if isinstance(e.body, _MEASURED) else None,
+        )
+        for e in rows
+    ]
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(
-            "INSERT OR IGNORE INTO log (id, type, station, received_us, body) "
-            "VALUES (?, ?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO log "
+            "(id, type, station, received_us, body, session) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
             values,
         )
     else:
         connection.exec_driver_sql(
-            "INSERT INTO log (id, type, station, received_us, body) "
-            "VALUES (%s, %s, %s, %s, %s) ON CONFLICT (id) DO NOTHING",
+            "INSERT INTO log (id, type, station, received_us, body, session) "
+            "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO NOTHING",
             values,
         )
-    fresh = connection.execute(
-        select(log.c.seq, log.c.id).where(log.c.seq > before).order_by(log.c.seq)
-    ).all()
-    by_id = {e.id.bytes: e for e in rows}
-    return [
-        LogEntry(
-            seq=seq,
-            id=by_id[id_].id,
-            type=by_id[id_].type,
-            station=by_id[id_].station,
-            received_at=now,
-            body=by_id[id_].body,
-        )
-        for seq, id_ in fresh
-    ]
+    fresh = connection.execute(_AFTER, {"before": before})
+    return [_entry(seq, by_id[id_], now) for seq, id_ in fresh]
+
+
+def _entry(seq: int, new: NewLogEntry, now: datetime) -> LogEntry:
+    return LogEntry(
+        seq=seq,
+        id=new.id,
+        type=new.type,
+        station=new.station,
+        received_at=now,
+        body=new.body,
+        size=len(new.data),
+    )
 
 
 def _fetch(
@@ -134,28 +159,43 @@ class HubLog:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._tail: deque[LogEntry] = deque(maxlen=MAX_TAIL)
+        self._tail: deque[LogEntry] = deque()
+        self._tail_bytes = 0
         self._news = asyncio.Event()
+        self._unreadable: set[int] = set()
+        # After the first lies nothing readable up to the second.
+        self._barren = (-1, -1)
         self.last_seq = 0
-        self.unreadable = 0
+
+    @property
+    def unreadable(self) -> int:
+        """Rows met that cannot be read; at most ``MAX_UNREADABLE`` are counted."""
+        return len(self._unreadable)
 
     async def open(self) -> None:
         """Learn where the log ends."""
-        query = select(func.max(log.c.seq))
         self.last_seq = await self._database.read(
-            lambda c: c.execute(query).scalar() or 0
+            lambda c: c.execute(_LAST_SEQ).scalar() or 0
         )
 
     def committed(self, entries: list[LogEntry]) -> None:
-        """Take newly committed entries into the tail and wake the readers."""
-        for entry in entries:
-            if self._tail and entry.seq != self._tail[-1].seq + 1:
-                self._tail.clear()  # numbers were skipped by a rolled-back insert
-            self._tail.append(entry)
-            self.last_seq = max(self.last_seq, entry.seq)
-        if entries:
-            self._news.set()
-            self._news = asyncio.Event()
+        """Take newly committed entries into the tail and wake the readers.
+
+        Those of two transactions may be announced in the other order: then the tail
+        begins anew after the gap, and the readers find the rest in the table.
+        """
+        if not entries or entries[-1].seq <= self.last_seq:
+            return
+        if entries[0].seq != self.last_seq + 1:
+            self._tail.clear()
+            self._tail_bytes = 0
+        self._tail.extend(entries)
+        self._tail_bytes += sum(entry.size for entry in entries)
+        self.last_seq = entries[-1].seq
+        while len(self._tail) > MAX_TAIL or self._tail_bytes > MAX_TAIL_BYTES:
+            self._tail_bytes -= self._tail.popleft().size
+        self._news.set()
+        self._news = asyncio.Event()
 
     async def append(self, entries: list[NewLogEntry], now: datetime) -> list[LogEntry]:
         """Commit entries made at the hub itself."""
@@ -164,13 +204,20 @@ class HubLog:
         return fresh
 
     async def read(self, after: int, limit: int) -> list[LogEntry]:
-        """See ``LogReader.read``. An unreadable row is counted and left out."""
+        """See ``LogReader.read``. An unreadable row is counted and left out.
+
+        Raises:
+            StorageError: the database cannot be read.
+        """
         if after >= self.last_seq:
             return []
         if self._tail and self._tail[0].seq <= after + 1:
             start = after + 1 - self._tail[0].seq
             end = min(len(self._tail), start + limit)
             return [self._tail[i] for i in range(start, end)]
+        asked = after
+        if after == self._barren[0]:
+            after = self._barren[1]
         while True:
             query = select(log).where(log.c.seq > after).order_by(log.c.seq)
             found = query.limit(limit)
@@ -179,6 +226,7 @@ class HubLog:
             if entries or not rows:
                 return entries
             after = rows[-1].seq
+            self._barren = (asked, after)
 
     def _decode(self, rows: Sequence[Row[Any]]) -> list[LogEntry]:
         entries: list[LogEntry] = []
@@ -186,7 +234,8 @@ class HubLog:
             try:
                 body = decode_entry(row.type, row.body)
             except WireError:
-                self.unreadable += 1
+                if len(self._unreadable) < MAX_UNREADABLE:
+                    self._unreadable.add(row.seq)
                 continue
             entries.append(
                 LogEntry(
@@ -196,6 +245,7 @@ class HubLog:
                     station=row.station,
                     received_at=from_us(row.received_us),
                     body=body,
+                    size=len(row.body),
                 )
             )
         return entries

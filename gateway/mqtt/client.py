@@ -46,7 +46,7 @@ class _Received:
 
 
 class PahoBus:
-    """A client with one durable session. ``run`` it; cancel to sign off."""
+    """A client with one durable session. ``run`` it; cancel to leave."""
 
     def __init__(
         self, settings: BusSettings, *, clock: Clock, metrics: BusMetrics
@@ -108,7 +108,7 @@ class PahoBus:
             await self._arrived.wait()
 
     async def run(self) -> None:
-        """Stay connected until cancelled; then sign off without a last will."""
+        """Stay connected until cancelled; the broker then publishes the last will."""
         pause = FIRST_PAUSE_S
         failed = 0
         turn = 0

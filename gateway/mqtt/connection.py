@@ -28,7 +28,7 @@ HANDSHAKE_TIMEOUT_S: Final = 10.0
 MAX_READS_PER_TURN: Final = 64
 # How often paho looks at its keep-alive.
 MISC_INTERVAL_S: Final = 1.0
-# Time for DISCONNECT to leave; without it the broker would publish the last will.
+# Time for DISCONNECT to leave; the broker notices a closed socket all the same.
 GOODBYE_TIMEOUT_S: Final = 1.0
 
 _SUBACK_FAILURE: Final = 0x80
@@ -137,10 +137,16 @@ class Connection:
         return self.closed.result()
 
     async def close(self) -> None:
-        """Say goodbye, so that the last will is not published."""
-        if not self.closed.done():
+        """Leave. With a last will, the broker publishes it: we are gone on purpose.
+
+        So a station that is switched off is shown as offline, by the same message as
+        one that has lost its network. Only DISCONNECT would keep the will back.
+        """
+        if not self.closed.done() and self._settings.will is None:
             self._client.disconnect()
             await asyncio.wait({self.closed}, timeout=GOODBYE_TIMEOUT_S)
+        elif not self.closed.done():
+            self._flush()
         self.abort("closed")
 
     def abort(self, reason: str) -> None:

@@ -314,7 +314,6 @@ class Readings:
             previous=held.resident,
             approved_by=approved,
         )
-        appended = self._attributions.append(connection, made, held.station)
         if not held.stream:
             connection.execute(
                 insert(attribution).values(
@@ -327,6 +326,8 @@ class Readings:
                     at_us=to_us(made.at),
                 )
             )
+        # After the row: a consumer that keeps the history then finds it there.
+        appended = self._attributions.append(connection, made, held.station)
         self._audit.append(
             connection,
             Act(

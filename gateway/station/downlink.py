@@ -183,7 +183,9 @@ class Downlink:
         now = self._clock.now()
         at = command.at
         if at is None or at.tzinfo is None or abs(now - at) > SESSION_COMMAND_FOR:
-            await self._refuse("session", command.action, "too late", command.by)
+            await self._refuse(
+                "session-command-refused", command.action, "too late", command.by
+            )
             return
         if command.action == "open":
             try:
@@ -212,7 +214,7 @@ class Downlink:
         if expires_at.tzinfo is None:
             raise WireError("expires_at: without a zone.", reason="message")
         if expires_at + CLOCK_SKEW < self._clock.now():
-            await self._refuse("command", command.name, "expired", command.by)
+            await self._refuse("command-refused", command.name, "expired", command.by)
             return
         # Durable first: after a crash here it is not carried out, rather than twice.
         done = [*self._done[-MAX_COMMANDS + 1 :], command.id]
@@ -238,8 +240,6 @@ class Downlink:
             return error.message
         return ""
 
-    async def _refuse(self, kind: str, name: str, reason: str, by: str) -> None:
+    async def _refuse(self, code: str, name: str, reason: str, by: str) -> None:
         self.refused += 1
-        await self._events.note(
-            f"{kind}-command-refused", detail=f"{name}: {reason}, by {by}"
-        )
+        await self._events.note(code, detail=f"{name}: {reason}, by {by}")

@@ -8,12 +8,11 @@ the number of changes in between.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
-from uuid import uuid5
+from uuid import uuid4
 
 import msgspec
 
 from gateway.errors import QuotaExceededError
-from gateway.model.observation import OBSERVATION_NAMESPACE
 from gateway.model.session import TechnicalEvent
 from gateway.ports.clock import Clock
 from gateway.ports.journal import EntryType, NewEntry
@@ -61,7 +60,6 @@ class Events:
         self._clock = clock
         self._station = station
         self._conditions: dict[tuple[str, str], _Condition] = {}
-        self._number = 0
         # Events the full journal refused, or beyond ``MAX_CONDITIONS``.
         self.unrecorded = 0
 
@@ -160,10 +158,8 @@ class Events:
         self, code: str, device: str, *, active: bool, detail: str
     ) -> None:
         now = self._clock.now()
-        self._number += 1
-        name = f"{self._station}|{code}|{device}|{now.isoformat()}|{self._number}"
         event = TechnicalEvent(
-            id=uuid5(OBSERVATION_NAMESPACE, name),
+            id=uuid4(),
             station=self._station,
             code=code,
             at=now,

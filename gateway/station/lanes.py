@@ -144,6 +144,8 @@ class Lanes:
 
     def fetched_again(self, flight: Flight, entries: list[Entry], now: float) -> None:
         """An overdue flight's entries that the journal still holds."""
+        if flight.number not in self._flights:
+            return  # acknowledged while the journal was read
         self._drop(flight)
         if not entries:
             return

@@ -207,7 +207,7 @@ class Pipeline:
         self, source: EventSource, reading: Reading, link: _Link
     ) -> Observation:
         when = timing(
-            device_time=reading.device_time,
+            device_time=reading.clock_time or reading.device_time,
             received_at=reading.received_at,
             clock=link.clock,
             zone=self._zone,

@@ -5,10 +5,12 @@ in. A failure of one device is its own: it waits longer every time, and after so
 operator is told. What the supervisor does when connections fail, step by step:
 
 1. back off, with jitter, up to ``BACKOFF_CAP_S``;
-2. after ``FAILURES_BEFORE_UNREACHABLE``: condition ``device-unreachable``;
+2. after some failures in a row: condition ``device-unreachable``;
 3. refused pairings: state ``failed``, and a person has to pair again;
 4. several devices failing in a row and none succeeding: condition ``radio-failing``,
    and ``reset_radio`` is called, at most every ``RADIO_RESET_S``.
+
+Recordings are made by the guards' factories: a guard may wrap a recording link.
 """
 
 import asyncio
@@ -22,7 +24,6 @@ from gateway.ports.clock import Clock
 from gateway.ports.devices import (
     ByteDriver,
     ByteLink,
-    Condition,
     DriverEvent,
     DriverSpec,
     GattDriver,
@@ -48,7 +49,8 @@ from gateway.ports.radio import (
     Sighting,
 )
 from gateway.station.supervisor_devices import DeviceTable
-from gateway.station.supervisor_radio import RADIO_RESET_S, RadioHealth, Verdict
+from gateway.station.supervisor_outcomes import Outcomes
+from gateway.station.supervisor_radio import RADIO_RESET_S
 from gateway.station.supervisor_session import (
     DrivingContext,
     Session,
@@ -57,7 +59,6 @@ from gateway.station.supervisor_session import (
     reason_of,
 )
 from gateway.station.supervisor_state import (
-    FAILURES_BEFORE_UNREACHABLE,
     ConfiguredDevice,
     Device,
     State,
@@ -68,13 +69,6 @@ from gateway.wire.batch import DeviceStatus
 
 CONNECTION_SLOTS: Final = 8
 """BLE links at once: 8 and 16 were clean on BlueZ, more lost some (own measurement)."""
-
-COOL_DOWN_S: Final = 10.0
-"""Default rest after a transfer (quirk ``cool_down_s``): devices keep advertising for a
-while, and connecting again gives nothing or everything twice."""
-
-UNREACHABLE: Final = "device-unreachable"
-FAILING: Final = "radio-failing"
 
 _LinkT = TypeVar("_LinkT", OpenGattLink, OpenByteLink)
 
@@ -137,9 +131,9 @@ class DeviceSupervisor:
         self._ports = ports
         self._open_port = open_port
         self._rng = random.Random() if rng is None else rng  # noqa: S311 - jitter
-        self._reset_radio = reset_radio
         self._on_change = on_change
         self._free_slots = slots
+        self.counts = SupervisorCounts()
         self._devices = DeviceTable(
             station=station,
             registry=registry,
@@ -148,11 +142,17 @@ class DeviceSupervisor:
             clock=clock,
             changed=self._changed,
         )
-        self._health = RadioHealth()
+        self._outcomes = Outcomes(
+            sink=sink,
+            clock=clock,
+            counts=self.counts,
+            rng=self._rng,
+            reset_radio=reset_radio,
+            changed=self._changed,
+        )
         self._sessions: dict[str, tuple[Session, DriverSpec]] = {}
         self._port_tasks: dict[str, asyncio.Task[None]] = {}
         self._links = 0
-        self.counts = SupervisorCounts()
 
     # What others ask
 
@@ -237,27 +237,11 @@ class DeviceSupervisor:
 
         try:
             end = await self._serve(device, driver.spec, connect, start)
-            await self._finished(device, end)
-            await self._judge_radio(device, end)
+            await self._outcomes.note(device, end)
+            await self._outcomes.judge_radio(device, end)
         finally:
             device.busy = False
             self._free_slots += 1
-
-    async def _judge_radio(self, device: Device, end: SessionEnd) -> None:
-        """Suspect the radio when the connections of several devices fail."""
-        verdict = self._health.note(
-            device.peer.address,
-            # A refusal is an answer: the radio works.
-            connected=end.connected or end.reason == "refused",
-            now=self._clock.monotonic(),
-        )
-        if verdict is Verdict.UNCHANGED:
-            return
-        suspect = verdict is Verdict.SUSPECT
-        await self._tell("", device.driver, Condition(code=FAILING, active=suspect))
-        if suspect and self._reset_radio is not None:
-            self.counts.radio_resets += 1
-            await self._reset_radio()
 
     # Serial ports
 
@@ -311,7 +295,7 @@ class DeviceSupervisor:
         try:
             while True:
                 end = await self._serve(device, driver.spec, connect, start)
-                await self._finished(device, end)
+                await self._outcomes.note(device, end)
                 wait = device.not_before - self._clock.monotonic()
                 await self._clock.sleep(max(wait, 0.0))
         finally:
@@ -370,41 +354,6 @@ class DeviceSupervisor:
         try:
             await self._sink.link_ended(session.source)
         except Exception:  # noqa: BLE001 - storage has its own condition
-            self.counts.sink_failures += 1
-
-    async def _finished(self, device: Device, end: SessionEnd) -> None:
-        now = self._clock.monotonic()
-        self.counts.sessions += 1
-        if not end.reason:
-            rest = device.quirks.get("cool_down_s", COOL_DOWN_S)
-            # A serial port needs no rest: the board is there or it is not.
-            if device.link is LinkKind.BYTES or not isinstance(rest, int | float):
-                rest = COOL_DOWN_S
-            device.succeeded(now, rest)
-            if device.unreachable_told:
-                device.unreachable_told = False
-                over = Condition(code=UNREACHABLE, active=False)
-                await self._tell(device.id, device.driver, over)
-            self._changed()
-            return
-        device.failed(now, end.reason, end.detail, self._rng)
-        if end.reason == "driver-fault":
-            self.counts.driver_faults += 1
-            fault = Condition(code="driver-fault", detail=end.detail)
-            await self._tell(device.id, device.driver, fault)
-        tell = device.failures >= FAILURES_BEFORE_UNREACHABLE
-        if tell and not device.unreachable_told:
-            device.unreachable_told = True
-            unreachable = Condition(code=UNREACHABLE, detail=end.reason)
-            await self._tell(device.id, device.driver, unreachable)
-        self._changed()
-
-    async def _tell(self, device: str, driver: str, condition: Condition) -> None:
-        """A condition of the supervisor's own; a full disk must not stop it."""
-        source = EventSource(device=device, driver=driver, link=0)
-        try:
-            await self._sink.take(source, condition)
-        except Exception:  # noqa: BLE001 - counted; the status shows the state as well
             self.counts.sink_failures += 1
 
     def _enter(self, device: Device, state: State) -> None:

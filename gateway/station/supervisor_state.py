@@ -220,4 +220,5 @@ class SupervisorCounts:
     sink_failures: int = 0
     close_failures: int = 0
     radio_resets: int = 0
+    reset_failures: int = 0
     watcher_restarts: int = 0

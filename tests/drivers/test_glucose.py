@@ -329,6 +329,19 @@ async def test_link_lost_in_mid_transfer_is_resumed(
     assert [r.sequence for r in of(events, Reading)] == [4, 5]
 
 
+async def test_broken_transfer_out_of_order_is_not_remembered(
+    meter: Meter, clock: ManualClock
+) -> None:
+    # Newest first, and the link is lost: what is missing is older than what came.
+    meter.on_write = None
+    for number, sequence in enumerate((9, 8, 7)):
+        meter.send(record(sequence), MEASUREMENT, after=0.1 * number)
+    meter.hang_up(after=1)
+    events = await run(meter, Context(clock))
+    assert [r.sequence for r in of(events, Reading)] == [9, 8, 7]
+    assert of(events, Bookmark) == []
+
+
 async def test_silent_meter_is_aborted_and_told(
     meter: Meter, clock: ManualClock
 ) -> None:

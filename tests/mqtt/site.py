@@ -43,7 +43,28 @@ class Site:
         will: Will | None = None,
         ready: bool = True,
     ) -> PahoBus:
-        settings = BusSettings(
+        """A client that runs until ``close``."""
+        settings = self._settings(account, client_id, subscribe, will)
+        return await self.connect(settings, ready=ready)
+
+    @asynccontextmanager
+    async def leaving(
+        self, account: BrokerAccount, *, will: Will
+    ) -> AsyncIterator[PahoBus]:
+        """A client that leaves at the end of the block."""
+        settings = self._settings(account, "", (), will)
+        async with running_bus(settings, self._metrics) as (bus, _):
+            await bus.wait_connected()
+            yield bus
+
+    def _settings(
+        self,
+        account: BrokerAccount,
+        client_id: str,
+        subscribe: tuple[str, ...],
+        will: Will | None,
+    ) -> BusSettings:
+        return BusSettings(
             hosts=(("127.0.0.1", self.port),),
             client_id=client_id or f"{account.name.strip('.')}-client",
             username=account.name,
@@ -51,7 +72,6 @@ class Site:
             subscriptions=tuple((topic, 1) for topic in subscribe),
             will=will,
         )
-        return await self.connect(settings, ready=ready)
 
     async def connect(self, settings: BusSettings, *, ready: bool = True) -> PahoBus:
         bus, _ = await self._stack.enter_async_context(

@@ -4,7 +4,6 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
-from uuid import UUID
 
 from gateway.errors import LinkClosedError
 from gateway.ports.messaging import Delivery
@@ -27,8 +26,8 @@ class FakeHub:
     def __init__(self, public_key: bytes) -> None:
         self.public_key = public_key
         self.held: dict[str, set[int]] = {}  # epoch -> seqs
-        self.bodies: dict[UUID | str, bytes] = {}  # the log, unique by id
-        self.order: list[UUID | str] = []  # first arrivals
+        self.bodies: dict[object, bytes] = {}  # the log, unique by id
+        self.order: list[object] = []  # first arrivals
         self.repeats = 0
 
     def take(self, topic: str, payload: bytes) -> Acknowledgement:
@@ -70,6 +69,7 @@ class FakeBus:
         lose: how many publications the broker takes and then loses.
         break_after: how many are delivered although their PUBACK never comes.
         hold: publications wait in ``held`` instead of reaching the hub.
+        gate: while it is not set, no PUBACK comes.
         mute: acknowledgements by the hub are lost.
     """
 
@@ -79,6 +79,8 @@ class FakeBus:
         self.break_after = 0
         self.hold = False
         self.mute = False
+        self.gate = asyncio.Event()
+        self.gate.set()
         self.waiting: deque[tuple[str, bytes]] = deque()
         self.published: list[tuple[str, bytes, bool]] = []
         self.on_ack: Callable[[Acknowledgement], object] | None = None
@@ -115,6 +117,7 @@ class FakeBus:
             self.waiting.append((topic, payload))
         else:
             self.deliver(topic, payload)
+        await self.gate.wait()
         if self.break_after:
             self.break_after -= 1
             raise LinkClosedError("bus: the connection broke.")

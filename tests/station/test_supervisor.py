@@ -37,6 +37,7 @@ from gateway.ports.devices import (
 )
 from gateway.registry import Registry
 from gateway.station.supervisor import CONNECTION_SLOTS, DeviceSupervisor
+from gateway.station.supervisor_devices import MAX_DEVICES
 from gateway.station.supervisor_state import (
     BACKOFF_CAP_S,
     REMEDIES,
@@ -430,6 +431,42 @@ async def test_slow_commit_is_not_a_silent_device() -> None:
         assert st.status.state == "idle"
 
 
+async def test_a_connected_device_is_not_connected_again() -> None:
+    async with station(for_ever) as st:
+        for _ in range(5):
+            st.see(peer())
+            await settle()
+        assert st.radio.attempts == 1
+
+
+async def test_a_command_that_was_not_sent_does_not_stay_armed() -> None:
+    start = Allowed(name="start", prefix=b"\x01\x02", length=2, operator_only=True)
+    proceed = asyncio.Event()
+    taken: list[OperatorCommand | None] = []
+
+    async def run(link: Any, ctx: DriverContext) -> AsyncIterator[DriverEvent]:  # noqa: ANN401
+        yield WHO
+        await proceed.wait()
+        taken.extend((ctx.next_command(), ctx.next_command()))
+        await link.write(b"\x01\x02")
+
+    async with station(
+        run,
+        configured=[PORT_DEVICE],
+        link=LinkKind.BYTES,
+        matches=(),
+        may_send=(start,),
+    ) as st:
+        st.ports.changes.put_nowait(Change(PORT, present=True))
+        await settle()
+        command = OperatorCommand(name="start", by="operator-1")
+        st.supervisor.command(WHO_ID, command)
+        proceed.set()
+        await settle()
+        assert taken == [command, None]
+        assert st.status.reason == "driver-fault"
+
+
 async def test_slots_are_bounded() -> None:
     async with station(for_ever) as st:
         for number in range(CONNECTION_SLOTS + 4):
@@ -578,6 +615,44 @@ async def test_operator_command_reaches_the_driver_armed() -> None:
         await settle()
         with pytest.raises(ConflictError):
             st.supervisor.command(WHO_ID, command)
+
+
+async def test_table_of_devices_is_bounded() -> None:
+    async with station(one_reading) as st:
+        for number in range(MAX_DEVICES + 20):
+            st.see(Peer(address=f"cuff-{number}", name="RBP-1"))
+            await asyncio.sleep(0)
+        st.see(peer())
+        await settle()
+        statuses = st.supervisor.statuses()
+        assert len(statuses) == MAX_DEVICES
+        assert WHO_ID in {status.id for status in statuses}
+
+
+async def test_full_disk_at_the_end_of_a_link_stops_nothing() -> None:
+    async def run(_link: object, _ctx: DriverContext) -> AsyncIterator[DriverEvent]:
+        yield WHO
+        raise ZeroDivisionError
+
+    async with station(run) as st:
+        st.pipeline.ended = Refusing()
+        st.see(peer())
+        await settle()
+        assert st.status.reason == "driver-fault"
+        assert st.supervisor.counts.sink_failures == 1
+        st.pipeline.fault = StorageError("full")
+        await st.pass_time(5)
+        st.see(peer())
+        await settle()
+        assert st.status.reason == "storage"
+        st.pipeline.fault = None
+
+
+class Refusing(list[Any]):
+    """A list that takes nothing."""
+
+    def append(self, _item: object) -> None:
+        raise StorageError("full")
 
 
 def test_backoff_grows_to_its_cap_and_never_overflows() -> None:

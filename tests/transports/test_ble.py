@@ -358,6 +358,8 @@ async def test_the_first_refusal_pairs_and_the_operation_is_repeated(
         await link.subscribe(BPM)
         assert (bonded_before, cuff.bonded) == (False, True)
         value = await link.receive(2)
+        # The attempt that was refused has left no second delivery behind.
+        assert await link.receive(0.2) is None
         await link.close()
     assert value is not None
     assert value.data == sent
