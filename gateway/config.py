@@ -159,9 +159,13 @@ class RadioConfig(Section):
 
 
 class SerialConfig(Section):
-    """``[serial]``: boards on serial ports."""
+    """``[serial]``: boards on serial ports.
+
+    ``only_configured`` leaves alone every port that no ``[[device]]`` names.
+    """
 
     enabled: bool = True
+    only_configured: bool = False
 
 
 class StationSettings(Section):

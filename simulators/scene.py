@@ -143,6 +143,8 @@ class Scene:
     # --- the kiosk ------------------------------------------------------------------
 
     async def _kiosk(self) -> None:
+        while not self._board.commands:  # until somebody listens to the board
+            await asyncio.sleep(0.1)
         await asyncio.sleep(1.0)
         await self._opening()
         while True:
@@ -153,14 +155,8 @@ class Scene:
             await asyncio.sleep(self._rng.uniform(*BETWEEN_PEOPLE_S))
 
     async def _opening(self) -> None:
-        """Glucose and an ECG, then a blood pressure that cannot wait."""
+        """A blood pressure that cannot wait, then glucose and an ECG."""
         await self._identify("r-1002")
-        self._port.act(self._board.measure_glucose, mmol_l=Decimal("18.4"))
-        self._port.act(
-            self._board.measure_spo2, self._port.now(), spo2=96, pulse=84, seconds=20.0
-        )
-        self._port.act(self._board.record_ecg, self._port.now())
-        await asyncio.sleep(ECG_S)
         self._port.act(
             self._board.measure_bp,
             self._port.now(),
@@ -170,6 +166,12 @@ class Scene:
             pulse=92,
         )
         await asyncio.sleep(BLOOD_PRESSURE_S)
+        self._port.act(self._board.measure_glucose, mmol_l=Decimal("18.4"))
+        self._port.act(
+            self._board.measure_spo2, self._port.now(), spo2=96, pulse=84, seconds=20.0
+        )
+        self._port.act(self._board.record_ecg, self._port.now())
+        await asyncio.sleep(ECG_S)
         await self._leave()
 
     async def _visit(self, person: Person) -> None:

@@ -50,7 +50,7 @@ async def list_stations(
 async def enrol_station(
     station: str, entry: StationEntry, viewer: Administrator, services: ServicesDep
 ) -> EnrolledAnswer:
-    """Registers its signing key and makes its MQTT account; again: replaces both."""
+    """Registers its signing key and makes its MQTT account; again: the same account."""
     enrolled = await services.stations.enrol(
         viewer, entry.model_copy(update={"id": _same(station, entry.id)})
     )

@@ -34,6 +34,7 @@ _EVENTS: Final = {
 
 @router.get(
     "/stream",
+    status_code=200,
     response_class=EventStream,
     responses=_EVENTS,  # type: ignore[arg-type]  # FastAPI's type has invariant dicts
     summary="Live alerts",

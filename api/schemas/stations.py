@@ -82,7 +82,7 @@ class StationDetail(Answer):
 
 
 class EnrolledAnswer(Answer):
-    """A station that may connect; the password is shown only here."""
+    """A station that may connect, with its account at the embedded broker."""
 
     station: StationAnswer
     mqtt_user: str

@@ -137,6 +137,11 @@ class StationApp:
             if device.link == "bytes" and device.address
         )
         serial = settings.serial.enabled
+        ports = SerialPorts(
+            clock=self._clock,
+            configured=named,
+            only_configured=settings.serial.only_configured,
+        )
         return DeviceSupervisor(
             registry=Registry.with_installed(),
             sink=self.core.pipeline,
@@ -147,7 +152,7 @@ class StationApp:
             guard_gatt=guard_gatt,
             guard_bytes=guard_bytes,
             radio=self.radio,
-            ports=SerialPorts(clock=self._clock, configured=named) if serial else None,
+            ports=ports if serial else None,
             open_port=SerialOpener(clock=self._clock) if serial else None,
             configured=[
                 ConfiguredDevice(

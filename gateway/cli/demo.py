@@ -168,7 +168,7 @@ def _settings(
                 "tls": False,
             },
             "radio": {"enabled": station == HOME},
-            "serial": {"enabled": bool(kiosk_path)},
+            "serial": {"enabled": bool(kiosk_path), "only_configured": True},
             "device": (device,) if kiosk_path else (),
         }
     )

@@ -6,11 +6,13 @@ reads nor decodes them again.
 """
 
 import asyncio
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from operator import attrgetter
 from typing import Any, Final
 from uuid import UUID, uuid5
 
@@ -161,6 +163,8 @@ class HubLog:
         self._database = database
         self._tail: deque[LogEntry] = deque()
         self._tail_bytes = 0
+        # The tail holds every entry beyond this.
+        self._floor = 0
         self._news = asyncio.Event()
         self._unreadable: set[int] = set()
         # After the first lies nothing readable up to the second.
@@ -177,6 +181,9 @@ class HubLog:
         self.last_seq = await self._database.read(
             lambda c: c.execute(_LAST_SEQ).scalar() or 0
         )
+        self._tail.clear()
+        self._tail_bytes = 0
+        self._floor = self.last_seq
 
     def committed(self, entries: list[LogEntry]) -> None:
         """Take newly committed entries into the tail and wake the readers.
@@ -189,11 +196,14 @@ class HubLog:
         if entries[0].seq != self.last_seq + 1:
             self._tail.clear()
             self._tail_bytes = 0
+            self._floor = entries[0].seq - 1
         self._tail.extend(entries)
         self._tail_bytes += sum(entry.size for entry in entries)
         self.last_seq = entries[-1].seq
         while len(self._tail) > MAX_TAIL or self._tail_bytes > MAX_TAIL_BYTES:
-            self._tail_bytes -= self._tail.popleft().size
+            oldest = self._tail.popleft()
+            self._tail_bytes -= oldest.size
+            self._floor = oldest.seq
         self._news.set()
         self._news = asyncio.Event()
 
@@ -211,8 +221,9 @@ class HubLog:
         """
         if after >= self.last_seq:
             return []
-        if self._tail and self._tail[0].seq <= after + 1:
-            start = after + 1 - self._tail[0].seq
+        if after >= self._floor:
+            # Numbers may be missing: a repeat that was not inserted uses one up.
+            start = bisect_right(self._tail, after, key=attrgetter("seq"))
             end = min(len(self._tail), start + limit)
             return [self._tail[i] for i in range(start, end)]
         asked = after

@@ -27,7 +27,9 @@ class SessionEnd(enum.StrEnum):
     ABORTED = "aborted"
 
 
-class MeasurementSession(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class MeasurementSession(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False
+):
     """One person's turn at a station, from identification to end."""
 
     id: str

@@ -145,8 +145,6 @@ class Connection:
         if not self.closed.done() and self._settings.will is None:
             self._client.disconnect()
             await asyncio.wait({self.closed}, timeout=GOODBYE_TIMEOUT_S)
-        elif not self.closed.done():
-            self._flush()
         self.abort("closed")
 
     def abort(self, reason: str) -> None:
@@ -179,6 +177,8 @@ class Connection:
             clean_session=self._clean_session,
             protocol=paho.MQTTv311,
             manual_ack=True,
+            # Else a CONNACK can make paho dial again, inside the event loop.
+            reconnect_on_failure=False,
         )
         # No second window: ``_window`` is ours, and paho's costs a scan per PUBACK.
         client.max_inflight_messages = 0

@@ -7,7 +7,7 @@ it, and is woken by announcements, so that nothing waits.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -70,7 +70,7 @@ class AlertFeed:
             return self._ring[-1].seq
         return self._base or 0
 
-    def announce(self, changes: list[AlertChange]) -> None:
+    def announce(self, changes: Sequence[AlertChange]) -> None:
         """Something was committed: look at once."""
         if changes:
             self._news.set()

@@ -1,6 +1,5 @@
 """Stations: what they report, their devices, enrolment, and an operator's commands."""
 
-import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Protocol
@@ -32,18 +31,34 @@ __all__ = ["BrokerAccounts", "Enrolled", "StationRecord", "Stations"]
 COMMAND_LIFETIME: Final = timedelta(seconds=30)
 
 
+class StationAccount(Protocol):
+    """A station's account at the broker."""
+
+    @property
+    def name(self) -> str:
+        """MQTT user name."""
+
+    @property
+    def password(self) -> str:
+        """MQTT password."""
+
+
 class BrokerAccounts(Protocol):
     """The embedded broker's accounts."""
 
-    async def add_station(self, site: str, station: str, password: str) -> None:
-        """Let a station in, with its own topics only; replaces an older password."""
+    async def add_station(self, site: str, station: str) -> StationAccount:
+        """Let a station in, with its own topics only; an existing account is kept.
+
+        Raises:
+            StorageError: the broker does not take it over.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enrolled:
     """A station that may now connect.
 
-    ``mqtt_password`` is shown once; empty where the broker is not ours to administer.
+    ``mqtt_password`` is empty where the broker is not ours to administer.
     """
 
     record: StationRecord
@@ -124,12 +139,12 @@ class Stations:
             audit=self._audit,
             actor=viewer.id,
         )
-        password = ""
+        user, password = entry.id, ""
         if self._broker is not None:
-            password = secrets.token_urlsafe(24)
-            await self._broker.add_station(entry.site, entry.id, password)
+            account = await self._broker.add_station(entry.site, entry.id)
+            user, password = account.name, account.password
         record, _ = await self.one(viewer, entry.id)
-        return Enrolled(record=record, mqtt_user=entry.id, mqtt_password=password)
+        return Enrolled(record=record, mqtt_user=user, mqtt_password=password)
 
     async def command(
         self, viewer: Viewer, station: str, device: str, name: str

@@ -107,15 +107,14 @@ async def test_nothing_missed_is_no_snapshot(served: Served) -> None:
 
 
 @pytest.mark.parametrize(
-    "last", ["epoch0-1", "epoch1-99999", "epoch1-x", "epoch1--1", "x" * 90, "-", "epoch1-²"]
+    "last",
+    ["epoch0-1", "epoch1-99999", "epoch1-x", "epoch1--1", "x" * 90, "-", "epoch1-²"],
 )
 async def test_another_epoch_or_nonsense_gets_a_snapshot(
     served: Served, last: str
 ) -> None:
     await served.world.raise_alert()
-    async with served.stream(
-        "dr.east", last_event_id=last
-    ) as reader:
+    async with served.stream("dr.east", last_event_id=last) as reader:
         first = await reader.next()
     assert first is not None
     assert first.name == "snapshot"

@@ -268,14 +268,22 @@ class Replay:
         return id_ % 2 == 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerAccount:
+    name: str
+    password: str
+
+
 class Broker:
     """Keeps station passwords."""
 
     def __init__(self) -> None:
         self.passwords: dict[str, str] = {}
 
-    async def add_station(self, site: str, station: str, password: str) -> None:
-        self.passwords[f"{site}/{station}"] = password
+    async def add_station(self, site: str, station: str) -> BrokerAccount:
+        account = BrokerAccount(name=station, password=f"made-for-{station}")
+        self.passwords[f"{site}/{station}"] = account.password
+        return account
 
 
 @dataclass(kw_only=True)

@@ -1,4 +1,4 @@
-"""The readings of an aborted session belong to nobody, in whatever order things come."""
+"""The readings of an aborted session belong to nobody, in any order of arrival."""
 
 from datetime import timedelta
 from itertools import permutations
@@ -10,8 +10,6 @@ from gateway.hub import aborted
 from gateway.hub.aborted import AbortedSessions
 from gateway.hub.consumers import ConsumerMetrics, ConsumerRunner
 from gateway.model.session import Attribution, SessionEnd
-from gateway.model.waveform import WaveformChunk
-from gateway.ports.messaging import Message
 from tests.hub.build import (
     START,
     Hub,
@@ -45,13 +43,13 @@ async def withdrawals(hub: Hub) -> list[Attribution]:
 
 
 class Visit:
-    """An aborted session with two readings and a recording, a finished one beside it."""
+    """An aborted session with two readings and a recording; a finished one."""
 
     def __init__(self, model: StationModel, *, skew: timedelta = timedelta()) -> None:
         opened = START + skew
         mine = {"session": "s-1", "subject": RESIDENT}
         self.readings = [blood_pressure(n, **mine) for n in (1, 2)]  # type: ignore[arg-type]
-        self.chunks = [chunk(n, **mine) for n in (0, 150)]  # type: ignore[arg-type]
+        self.chunks = [chunk(n, **mine) for n in (0, 150)]
         others = [
             blood_pressure(3, session="s-2", subject=RESIDENT),
             blood_pressure(4),
@@ -63,7 +61,7 @@ class Visit:
         closing = model.record(abort)
         finished = model.record(session_entry("s-2", end=SessionEnd.FINISHED))
         waves = model.record(*self.chunks)
-        self.messages: list[Message] = [
+        self.messages = [
             model.batch(opening),
             model.batch(readings),
             model.batch(closing + finished),
@@ -111,9 +109,7 @@ async def test_a_long_session_is_withdrawn_whole(
     hub: Hub, station: StationModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(aborted, "PAGE", 7)
-    readings = [
-        blood_pressure(n, session="s-1", subject=RESIDENT) for n in range(50)
-    ]
+    readings = [blood_pressure(n, session="s-1", subject=RESIDENT) for n in range(50)]
     await hub.send(station.batch(station.record(*readings)))
     abort = session_entry("s-1", end=SessionEnd.ABORTED)
     await hub.send(station.batch(station.record(abort)))
@@ -142,7 +138,7 @@ async def test_chunks_after_the_abort_are_one_recording(
     await hub.send(station.batch(station.record(abort)))
     runner = runner_of(hub)
     for index in (0, 150, 300):
-        one: WaveformChunk = chunk(index, session="s-1", subject=RESIDENT)
+        one = chunk(index, session="s-1", subject=RESIDENT)
         await hub.send(station.batch(station.record(one), waveforms=True))
         await drain(runner)
     (found,) = await withdrawals(hub)

@@ -110,9 +110,7 @@ class Bench:
 
     async def effects(self) -> list[int]:
         query = select(effects.c.seq)
-        return list(
-            await self.hub.database.read(lambda c: c.execute(query).scalars())
-        )
+        return list(await self.hub.database.read(lambda c: c.execute(query).scalars()))
 
     def metric(self, name: str, consumer: str) -> float | None:
         return self.registry.get_sample_value(name, {"consumer": consumer})
@@ -363,7 +361,6 @@ async def test_rows_that_nobody_can_read_are_passed_over(bench: Bench) -> None:
     }
     await bench.hub.database.write(lambda c: c.execute(insert(log_table), [row]))
     await bench.hub.log.open()
-    bench.hub.log._tail.clear()
     runner = bench.runner(Writer())
     async with running(runner):
         await until(lambda: runner.cursor == 1)

@@ -11,6 +11,7 @@ from gateway.database.tables import measurement_session
 from gateway.database.tables import station as station_table
 from gateway.errors import StorageError
 from gateway.hub import intake as intake_module
+from gateway.hub.commit import store
 from gateway.hub.ranges import Range
 from gateway.model.session import SessionEnd
 from gateway.ports.messaging import Message
@@ -182,14 +183,14 @@ async def test_a_lost_acknowledgement_is_repeated_with_the_next_batch(
 async def test_what_the_database_will_not_take_stops_nobody_else(
     hub: Hub, station: StationModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = intake_module.store
+    real = store
 
-    def store(connection, group, now):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - a patch
+    def fussy(connection, group, now):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - a patch
         if any(2 in receipt.seqs for receipt in group.receipts):
             raise OverflowError("too large")
         return real(connection, group, now)
 
-    monkeypatch.setattr(intake_module, "store", store)
+    monkeypatch.setattr(intake_module, "store", fussy)
     seqs = station.record(*(blood_pressure(n) for n in range(3)))
     messages = [station.batch([seq]) for seq in seqs]
     deliveries = await hub.send(*messages)
@@ -347,7 +348,9 @@ async def test_an_entry_number_beyond_the_journal_is_refused(
     hub: Hub, station: StationModel
 ) -> None:
     body = encode_batch(
-        Batch(schema=SCHEMA, station=station.id, epoch=EPOCH, sent_at=START, entries=[]),
+        Batch(
+            schema=SCHEMA, station=station.id, epoch=EPOCH, sent_at=START, entries=[]
+        ),
         waveforms=False,
     )
     for seq in (b"0", b"-1", b"9223372036854775808", b"1180591620717411303424"):

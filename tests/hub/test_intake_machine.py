@@ -134,9 +134,7 @@ class Delivery(RuleBasedStateMachine):
 
 
 TestDelivery = Delivery.TestCase
-TestDelivery.settings = settings(
-    max_examples=25, stateful_step_count=30, deadline=None
-)
+TestDelivery.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
 
 
 async def test_the_models_bodies_are_the_wires(hub: Hub, station: StationModel) -> None:

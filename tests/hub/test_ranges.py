@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +22,7 @@ def test_merge_holds_exactly_what_was_added(batches: list[list[int]]) -> None:
         assert members(held) == model
         # Ascending, and apart: neighbours are one range.
         assert all(first <= last for first, last in held)
-        assert all(a[1] + 1 < b[0] for a, b in zip(held, held[1:], strict=False))
+        assert all(a[1] + 1 < b[0] for a, b in pairwise(held))
 
 
 @given(st.sets(NUMBERS))

@@ -115,7 +115,10 @@ MESSAGES: dict[str, tuple[str, Callable[[StationModel], Message]]] = {
         lambda s: Message(topic=s.topics.up("readings"), payload=b"{}"),
     ),
     "empty": ("seal", lambda s: Message(topic=s.topics.up("readings"), payload=b"")),
-    "nested": ("seal", lambda s: Message(topic=s.topics.up("readings"), payload=NESTED)),
+    "nested": (
+        "seal",
+        lambda s: Message(topic=s.topics.up("readings"), payload=NESTED),
+    ),
     "nested-status": (
         "seal",
         lambda s: Message(topic=s.topics.up("status"), payload=NESTED),
@@ -192,7 +195,11 @@ ENTRIES: dict[str, tuple[str, str, bytes]] = {
     "session-no-zone": (
         "entry",
         "session",
-        changed(SESSION, b'opened_at":"2026-03-02T08:00:00Z', b'opened_at":"2026-03-02T08:00:00'),
+        changed(
+            SESSION,
+            b'opened_at":"2026-03-02T08:00:00Z',
+            b'opened_at":"2026-03-02T08:00:00',
+        ),
     ),
     "unknown-type": ("entry-type", "diary", b"{}"),
     "type-with-text": ("entry-type", "Diary: of\0 Invented Name", b"{}"),

@@ -5,7 +5,7 @@ import pytest
 from gateway.errors import NotFoundError
 from gateway.hub import receipt as receipt_module
 from gateway.hub.receipt import read_entry
-from gateway.wire.batch import encode_body
+from gateway.wire.batch import decode_body, encode_body
 from tests.hub.build import Hub, StationModel, blood_pressure, session_entry, technical
 
 
@@ -36,7 +36,7 @@ async def test_an_entry_that_a_newer_release_understands(
     hub: Hub, station: StationModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     event = technical(1)
-    real = receipt_module.decode_body
+    real = decode_body
     too_old = {"event"}
 
     def decode(type_, data):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - a patch

@@ -1,6 +1,7 @@
 """A broker that does what a test says: refuse, stay silent, send rubbish, hang up."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -51,13 +52,13 @@ class Peer:
         assert (await self.packet())[0] == CONNECT
         self.writer.write(CONNACK_OK)
 
-    async def serve(self) -> None:
+    async def serve(self, *, puback: bool = True) -> None:
         """Answer everything properly until the client leaves."""
         while True:
             kind, body = await self.packet()
             if kind == SUBSCRIBE:
                 self.writer.write(b"\x90\x03" + body[:2] + b"\x01")
-            elif kind == PUBLISH:
+            elif kind == PUBLISH and puback:
                 end = 2 + int.from_bytes(body[:2], "big")
                 self.writer.write(b"\x40\x02" + body[end : end + 2])
             elif kind == PINGREQ:
@@ -70,7 +71,9 @@ Script = Callable[[Peer], Awaitable[None]]
 
 
 @asynccontextmanager
-async def scripted(script: Script) -> AsyncIterator[tuple[int, list[Peer]]]:
+async def scripted(
+    script: Script, *, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[tuple[int, list[Peer]]]:
     """Run it; the port and the connections so far."""
     peers: list[Peer] = []
 
@@ -86,6 +89,6 @@ async def scripted(script: Script) -> AsyncIterator[tuple[int, list[Peer]]]:
         finally:
             writer.close()
 
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls)
     async with server:
         yield server.sockets[0].getsockname()[1], peers

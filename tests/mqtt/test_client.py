@@ -1,10 +1,14 @@
 """The client against brokers that misbehave."""
 
 import asyncio
+import ssl
 import threading
 from datetime import UTC, datetime
+from pathlib import Path
 
+import paho.mqtt.client as paho
 import pytest
+from paho.mqtt.enums import MQTTErrorCode
 from prometheus_client import CollectorRegistry
 
 from gateway.clock import ManualClock, SystemClock
@@ -12,7 +16,7 @@ from gateway.errors import ConfigurationError, LinkClosedError, LinkRefusedError
 from gateway.mqtt import client as client_module
 from gateway.mqtt.client import PahoBus
 from gateway.mqtt.metrics import MqttMetrics
-from gateway.mqtt.settings import BusSettings
+from gateway.mqtt.settings import BusSettings, ClientTls
 from gateway.ports.clock import Clock
 from tests.mqtt.scripted_broker import (
     CONNECT,
@@ -23,7 +27,7 @@ from tests.mqtt.scripted_broker import (
     publish_packet,
     scripted,
 )
-from tests.mqtt.site import eventually, free_port, take
+from tests.mqtt.site import certificate, eventually, free_port, take
 
 
 class Running:
@@ -35,12 +39,14 @@ class Running:
         subscribe: str = "",
         clock: Clock | None = None,
         max_inflight: int = 128,
+        tls: ClientTls | None = None,
     ) -> None:
         settings = BusSettings(
             hosts=tuple(("127.0.0.1", port) for port in ports),
             client_id="tested",
             subscriptions=((subscribe, 1),) if subscribe else (),
             max_inflight=max_inflight,
+            tls=tls,
         )
         self.metrics = MqttMetrics(CollectorRegistry()).bus("tested")
         self.bus = PahoBus(settings, clock=clock or SystemClock(), metrics=self.metrics)
@@ -96,7 +102,7 @@ async def test_it_connects_again_and_counts_the_loss() -> None:
     "rubbish",
     [
         b"\x00\x00",
-        b"\x30\xff\xff\xff\xff\xff",
+        b"\x30\xff\xff\xff\xff\xff\x01",
         b"\x32\x02\xff\xff",
         b"\x20\x00",
         b"\x90\x01\x00",
@@ -111,7 +117,7 @@ async def test_rubbish_ends_the_connection_and_not_the_client(rubbish: bytes) ->
         await peer.accept()
         if len(peers) == 1:
             peer.writer.write(rubbish)
-            peer.writer.write_eof()
+            # No end of file: the client itself must find that this makes no sense.
         await peer.serve()
 
     async with scripted(talk_nonsense) as (port, peers), Running(port) as bus:
@@ -145,6 +151,44 @@ async def test_refused_sign_in_waits_longer_than_a_lost_connection() -> None:
         assert len(peers) == 1
         clock.advance(client_module.REFUSED_PAUSE_S / 2)
         await eventually(lambda: len(peers) == 2)
+
+
+async def test_a_broker_of_another_version_gets_one_connection_per_try() -> None:
+    async def refuse_version(peer: Peer) -> None:
+        await peer.packet()
+        peer.writer.write(b"\x20\x02\x00\x01")
+        await peer.serve()
+
+    clock = ManualClock(datetime(2026, 1, 1, tzinfo=UTC))
+    async with (
+        scripted(refuse_version) as (port, peers),
+        Running(port, clock=clock) as bus,
+    ):
+        await eventually(lambda: bus.last_error is not None)
+        await asyncio.sleep(0.05)
+        assert len(peers) == 1
+
+
+async def test_a_fault_inside_the_protocol_engine_costs_the_connection_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = paho.Client.loop_read
+    faults = [RuntimeError("invented")]
+
+    def sometimes(client: paho.Client, max_packets: int = 1) -> MQTTErrorCode:
+        if faults and client.is_connected():
+            raise faults.pop()
+        return real(client, max_packets)
+
+    monkeypatch.setattr(paho.Client, "loop_read", sometimes)
+    async with scripted(good) as (port, peers):
+        running = Running(port)
+        async with running as bus:
+            await bus.wait_connected()
+            with pytest.raises(LinkClosedError, match="RuntimeError"):
+                await bus.publish("t", b"x")
+            await eventually(lambda: len(peers) > 1 and bus.connected)
+            await bus.publish("t", b"x")
 
 
 async def test_connections_that_end_at_once_do_not_storm() -> None:
@@ -225,25 +269,48 @@ async def test_reading_stops_while_nobody_takes_the_messages(
 async def test_no_more_than_the_window_is_in_flight() -> None:
     release = asyncio.Event()
 
-    async def slow(peer: Peer) -> None:
+    async def answer_late(peer: Peer) -> None:
         await peer.accept()
-        for _ in range(3):
-            await peer.packet()
+        reading = asyncio.create_task(peer.serve(puback=False))
         await release.wait()
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
         for _, body in peer.packets[1:]:
             peer.writer.write(b"\x40\x02" + body[3:5])
         await peer.serve()
 
     async with (
-        scripted(slow) as (port, peers),
+        scripted(answer_late) as (port, peers),
         Running(port, max_inflight=3) as bus,
     ):
         await bus.wait_connected()
         sending = asyncio.gather(*(bus.publish("t", b"x") for _ in range(9)))
-        await asyncio.sleep(0.05)
-        assert len(peers[0].packets) == 4
+        await asyncio.sleep(0.1)
+        assert [kind for kind, _ in peers[0].packets] == [CONNECT] + 3 * [PUBLISH]
         release.set()
         await sending
+
+
+async def test_many_small_messages_in_one_tls_record(tmp_path: Path) -> None:
+    tls = certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tls.certificate, tls.key)
+    total = 1_000
+
+    async def burst(peer: Peer) -> None:
+        await peer.accept()
+        # 9 bytes each: one record, which OpenSSL takes from the socket as a whole.
+        peer.writer.write(
+            b"".join(publish_packet("t", n.to_bytes(4, "big")) for n in range(total))
+        )
+        await peer.serve()
+
+    async with scripted(burst, tls=context) as (port, _):
+        running = Running(port, tls=ClientTls(ca=tls.certificate, pinned=True))
+        async with running as bus:
+            got = await take(bus, total)
+    numbers = [int.from_bytes(d.message.payload, "big") for d in got]
+    assert numbers == list(range(total))
 
 
 async def test_shutdown_says_goodbye_and_leaves_no_thread() -> None:
