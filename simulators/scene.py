@@ -143,7 +143,7 @@ class Scene:
     # --- the kiosk ------------------------------------------------------------------
 
     async def _kiosk(self) -> None:
-        while not self._board.commands:  # until somebody listens to the board
+        while not self._board.commands:  # noqa: ASYNC110 - a deque has no event
             await asyncio.sleep(0.1)
         await asyncio.sleep(1.0)
         await self._opening()

@@ -67,18 +67,6 @@ class HubAttributions:
             self._log.committed(result)
 
 
-class EmbeddedAccounts:
-    """Lets stations into the embedded broker."""
-
-    def __init__(self, broker: EmbeddedBroker) -> None:
-        self._broker = broker
-
-    async def add_station(self, site: str, station: str, password: str) -> None:
-        """See ``BrokerAccounts.add_station``."""
-        self._broker.book.add_station(site, station, password)
-        await self._broker.add_station(site, station)
-
-
 @dataclass(slots=True)
 class _Parts:
     """What runs."""
@@ -214,7 +202,7 @@ async def open_hub(
                 link=MqttStationLink(bus, signer),
                 attributions=HubAttributions(log, clock),
                 replay=intake,
-                broker_accounts=None if broker is None else EmbeddedAccounts(broker),
+                broker_accounts=broker,
                 broker_connected=lambda: bus.connected,
                 zone=config.zone,
             ),
