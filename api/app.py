@@ -7,6 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from prometheus_client import CollectorRegistry
 
 from api.body_limit import LimitBodies
+from api.console.pages import install_console
 from api.live import LiveStreams
 from api.metrics import ApiMetrics, CountRequests
 from api.problems import MEDIA_TYPE, PROBLEMS, Problem, install
@@ -71,6 +72,7 @@ def create_app(
     app.include_router(v1)
     app.include_router(health.router)
     install(app)
+    install_console(app)
     # The last one added is the outermost.
     app.add_middleware(LimitBodies, large=(f"{PREFIX}/roster",))
     app.add_middleware(LastResort, metrics=metrics)

@@ -188,7 +188,7 @@ def _announce(server: ApiServer, mqtt_port: int, *, as_json: bool) -> None:
         return
     err.print()
     err.print(f"  Console   [bold]{console}[/bold]")
-    err.print(f"  API       {console}api/v1/   documentation at {console}docs")
+    err.print(f"  API       {console}api/v1/openapi.json")
     err.print(f"  MQTT      127.0.0.1:{mqtt_port}")
     err.print()
     for login in LOGINS:

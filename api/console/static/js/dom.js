@@ -67,6 +67,9 @@ export function showValue(metric, value, absent = "") {
   return number.toFixed(places(metric));
 }
 
+/** A person's name in the page's language. */
+export const personName = (person) => (lang === "zh" ? person.name : person.name_latin || person.name);
+
 /** Ask the API; a session that has ended leads to the log-in page. */
 export async function ask(url, { method = "GET", body } = {}) {
   const options = { method, headers: { Accept: "application/json" }, credentials: "same-origin" };

@@ -1,6 +1,6 @@
 // One resident: newest readings, alerts, trends and ECG strips.
 
-import { ask, h, places, setText, showDay, showTime, showValue, t } from "./dom.js";
+import { ask, h, personName, places, setText, showDay, showTime, showValue, t } from "./dom.js";
 import { drawStrip } from "./ecg.js";
 import { reading, remarks, ruleTitle, stateText, unitOf } from "./rules.js";
 import { drawTrend } from "./trend.js";
@@ -8,7 +8,6 @@ import { drawTrend } from "./trend.js";
 const DAY_MS = 86_400_000;
 // Above this many days a trend shows daily means, below it every reading.
 const RAW_DAYS = 7;
-const RECORDING_DAYS = 90;
 
 const who = document.getElementById("who");
 const base = `/api/v1/residents/${encodeURIComponent(who.dataset.id)}`;
@@ -32,26 +31,31 @@ async function json(url) {
   return answer.json();
 }
 
+const years = (born) => Math.floor((Date.now() - Date.parse(born)) / (365.25 * DAY_MS));
+
 async function loadPerson() {
   const person = await json(base);
-  setText(document.getElementById("name"), document.documentElement.lang.startsWith("zh") ? person.name : person.name_latin || person.name);
+  setText(document.getElementById("name"), personName(person));
   const facts = [];
-  if (person.age !== undefined && person.age !== null) facts.push(t("resident.years", { n: person.age }));
+  if (person.birth_date) facts.push(t("resident.years", { n: years(person.birth_date) }));
   if (person.sex) facts.push(t(`sex.${person.sex}`));
   facts.push(...(person.diagnoses ?? []).map((d) => t(`diagnosis.${d}`)));
   setText(document.getElementById("facts"), facts.join(" · "));
 }
 
 async function loadLatest() {
-  const { items } = await json(`${base}/latest`);
-  const tiles = items
+  const { points } = await json(`${base}/latest`);
+  const tiles = Object.entries(points)
+    .map(([metric, point]) => ({ metric, ...point }))
     .sort((a, b) => Date.parse(b.at) - Date.parse(a.at))
     .map((point) => h(point.quality === "ok" ? "div.tile" : "div.tile.doubtful", {}, h("small", {}, t(`metric.${point.metric}`)), h("b", {}, `${showValue(point.metric, point.value, point.absent)} ${unitOf(point.metric)}`), h("small", {}, showTime(point.at))));
   document.getElementById("latest").replaceChildren(...(tiles.length ? tiles : [h("p.dim", {}, t("resident.no-data"))]));
 }
 
 async function loadAlerts() {
-  const { items } = await json(`/api/v1/alerts?resident=${encodeURIComponent(who.dataset.id)}&state=all&limit=20`);
+  const about = `/api/v1/alerts?resident=${encodeURIComponent(who.dataset.id)}&limit=20`;
+  const pages = await Promise.all([json(about), json(`${about}&state=closed`)]);
+  const items = pages.flatMap((page) => page.items);
   document.getElementById("no-alerts").hidden = items.length > 0;
   document.getElementById("alerts").replaceChildren(...items.map((alert) => {
     const { label, text } = reading(alert);
@@ -94,8 +98,7 @@ async function loadTrends() {
 }
 
 async function loadRecordings() {
-  const start = new Date(now - RECORDING_DAYS * DAY_MS).toISOString();
-  const { items } = await json(`${base}/waveforms?start=${start}&end=${new Date(now).toISOString()}`);
+  const { items } = await json(`${base}/waveforms`);
   const strips = items.filter((r) => r.kind.startsWith("ecg"));
   const select = document.getElementById("recording");
   if (!strips.length) {
@@ -115,7 +118,7 @@ async function showStrip(recording) {
   const rate = Number(head("Rate"));
   const scale = Number(head("Scale"));
   const baseline = Number(head("Baseline"));
-  const gaps = JSON.parse(head("Gaps") || "[]");
+  const gaps = JSON.parse(head("Gaps") || "[]").map(([index, missing]) => ({ index, missing }));
   const counts = new Int16Array(await answer.arrayBuffer());
   const samples = Float32Array.from(counts, (count) => (count - baseline) * scale);
   document.getElementById("strip").hidden = false;
@@ -123,7 +126,6 @@ async function showStrip(recording) {
   const missing = gaps.reduce((sum, gap) => sum + gap.missing, 0);
   const facts = [t("ecg.facts", { lead: t(`metric.${recording.kind}`), time: showTime(recording.start), seconds: (samples.length / rate).toFixed(0), rate })];
   if (missing) facts.push(t("ecg.gaps", { n: missing }));
-  if (recording.lead === "off") facts.push(t("ecg.lead-off"));
   setText(document.getElementById("ecg-facts"), facts.join(" · "));
 }
 

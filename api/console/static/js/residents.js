@@ -1,6 +1,6 @@
 // The residents a doctor answers for.
 
-import { ask, h, lang, t } from "./dom.js";
+import { ask, h, personName, t } from "./dom.js";
 
 const body = document.getElementById("rows");
 const more = document.getElementById("more");
@@ -11,12 +11,12 @@ async function load() {
   if (!answer.ok) return;
   const page = await answer.json();
   for (const person of page.items) {
-    const name = lang === "zh" ? person.name : person.name_latin || person.name;
+    const name = personName(person);
     body.append(h("tr", {},
       h("th", { scope: "row" }, h("a", { href: `/residents/${encodeURIComponent(person.id)}` }, name)),
-      h("td.number", {}, person.age === null || person.age === undefined ? "" : String(person.age)),
+      h("td.number", {}, person.birth_date ? String(Math.floor((Date.now() - Date.parse(person.birth_date)) / 31_557_600_000)) : ""),
       h("td", {}, (person.diagnoses ?? []).map((d) => t(`diagnosis.${d}`)).join(", ")),
-      h("td", {}, person.team_name ?? "")));
+      h("td", {}, person.contracts.map((contract) => contract.team).join(", "))));
   }
   cursor = page.next ?? "";
   more.hidden = !cursor;

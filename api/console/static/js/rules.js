@@ -38,7 +38,7 @@ export function reading(alert) {
 
 /** Where the alert stands, in words. */
 export function stateText(alert) {
-  if (alert.state === "accepted") return t("state.accepted", { who: alert.accepted_by_name ?? alert.accepted_by });
+  if (alert.state === "accepted") return t("state.accepted", { who: alert.accepted_by });
   if (alert.state === "closed") return t("state.closed", { outcome: alert.outcome ? t(`outcome.${alert.outcome}`) : "" });
   return t("state.raised");
 }

@@ -1,6 +1,6 @@
 // The doctor's worklist: most urgent first, live, and nothing moves under the pointer.
 
-import { age, ask, h, setText, t } from "./dom.js";
+import { age, ask, h, personName, setText, t } from "./dom.js";
 import { follow } from "./live.js";
 import { reading, remarks, ruleTitle, stateText } from "./rules.js";
 
@@ -34,12 +34,14 @@ const FILTERS = {
 
 const order = (a, b) => RANK[a.level] - RANK[b.level] || (a.state === "raised" ? 0 : 1) - (b.state === "raised" ? 0 : 1) || Date.parse(a.raised_at) - Date.parse(b.raised_at);
 
+const nameOf = (alert) => (alert.resident ? personName(alert.resident) : alert.station);
+
 const busy = () => body.matches(":hover") || body.contains(document.activeElement) || closeDialog.open || changedDialog.open;
 
 function makeRow(alert) {
   const row = {
     level: h("span.level"),
-    who: h("a", { href: `/residents/${encodeURIComponent(alert.resident)}` }),
+    who: h("a", { href: alert.resident ? `/residents/${encodeURIComponent(alert.resident.id)}` : null }),
     value: h("td.value"),
     reason: h("td"),
     age: h("td.age"),
@@ -54,7 +56,7 @@ function makeRow(alert) {
 
 function fill(row, alert) {
   const { label, text } = reading(alert);
-  const name = alert.resident_name ?? alert.resident;
+  const name = nameOf(alert);
   row.element.dataset.level = alert.level;
   row.element.dataset.state = alert.state;
   row.level.className = `level level-${alert.level}`;
@@ -124,7 +126,7 @@ function announce(alert) {
   if (alert.level !== "high" || alert.state !== "raised" || Date.now() - spoken < SPEAK_EVERY_MS) return;
   spoken = Date.now();
   const { label, text } = reading(alert);
-  announcer.textContent = t("worklist.announce", { name: alert.resident_name ?? alert.resident, metric: label, value: text });
+  announcer.textContent = t("worklist.announce", { name: nameOf(alert), metric: label, value: text });
 }
 
 function apply(alert) {
@@ -161,7 +163,7 @@ function openClose(id) {
   const alert = alerts.get(id);
   const form = closeDialog.querySelector("form");
   form.reset();
-  document.getElementById("close-what").textContent = `${alert.resident_name ?? alert.resident} · ${ruleTitle(alert.rule)}`;
+  document.getElementById("close-what").textContent = `${nameOf(alert)} · ${ruleTitle(alert.rule)}`;
   closeDialog.onclose = () => {
     if (closeDialog.returnValue !== "ok") return;
     const data = new FormData(form);
@@ -172,10 +174,9 @@ function openClose(id) {
 }
 
 async function load() {
-  const answer = await ask(`/api/v1/alerts?state=${filter === "closed" ? "closed" : "open"}&limit=200`);
+  const answer = await ask(`/api/v1/alerts?limit=200${filter === "closed" ? "&state=closed" : ""}`);
   if (!answer.ok) throw new Error(`status ${answer.status}`);
   const data = await answer.json();
-  if (data.now) skew = Date.parse(data.now) - Date.now();
   const ids = new Set(data.items.map((a) => a.id));
   if (filter !== "closed") for (const [id, alert] of alerts) if (alert.state !== "closed" && !ids.has(id)) alerts.delete(id);
   data.items.forEach(apply);
@@ -205,14 +206,14 @@ setInterval(() => {
 
 follow({
   snapshot(data) {
-    if (data.now) skew = Date.parse(data.now) - Date.now();
+    skew = Date.parse(data.now) - Date.now();
     const ids = new Set(data.alerts.map((a) => a.id));
     for (const [id, alert] of alerts) if (alert.state !== "closed" && !ids.has(id)) alerts.delete(id);
     data.alerts.forEach(apply);
     draw();
   },
   change(data) {
-    (Array.isArray(data) ? data : [data]).forEach((change) => apply(change.alert));
+    data.changes.forEach((change) => apply(change.alert));
     draw();
   },
   connection(alive) {
