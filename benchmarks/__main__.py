@@ -5,11 +5,11 @@ import json
 import sys
 from collections.abc import Callable
 
-from benchmarks import codecs, spine
+from benchmarks import codecs
 
 Benchmark = Callable[[bool], dict[str, object]]
 
-BENCHMARKS: dict[str, Benchmark] = {"codecs": codecs.run, "spine": spine.run}
+BENCHMARKS: dict[str, Benchmark] = {"codecs": codecs.run}
 
 
 def main() -> int:

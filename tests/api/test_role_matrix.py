@@ -9,6 +9,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from api.auth import Requires
+from api.console import pages
 from tests.api.world import BY_ROLE, World
 
 # Routes that anybody may call: signing in, and the machine's own questions.
@@ -105,10 +106,14 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
 }
 
 
+PAGES = {route.path for route in pages.router.routes if isinstance(route, APIRoute)}
+
+
 def routes_of(app: FastAPI) -> Iterator[tuple[str, str, APIRoute]]:
     for context in iter_route_contexts(app.routes):
         route = context.original_route
-        if isinstance(route, APIRoute):
+        # Pages are left out of the API's document; tests/api/test_console.py has them.
+        if isinstance(route, APIRoute) and (context.path or "") not in PAGES:
             for method in sorted(route.methods):
                 yield method, context.path or "", route
 

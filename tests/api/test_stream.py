@@ -1,4 +1,4 @@
-"""The live feed against a real server: replay, epochs, audiences, slow clients, ends."""
+"""The live feed against a real server: replay, epochs, audiences, slow clients."""
 
 import asyncio
 import socket
@@ -8,7 +8,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.app import create_app
 from api.auth import COOKIE
 from api.settings import ApiSettings
 from gateway.model.alert import AlertState, Level, Outcome
@@ -193,7 +192,8 @@ async def test_slow_client_is_cut_and_others_go_on(
     slow = socket.create_connection(("127.0.0.1", served.server.port))
     slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     slow.sendall(
-        f"GET /api/v1/stream HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\n\r\n".encode()
+        b"GET /api/v1/stream HTTP/1.1\r\nHost: x\r\nAuthorization: "
+        + f"{token}\r\n\r\n".encode()
     )  # and never reads
     try:
         async with served.stream("dr.east") as reader:

@@ -1,4 +1,4 @@
-"""Roster files: loaded again they change nothing; errors name the place, not the value."""
+"""Roster files: loaded again they change nothing; errors name the place."""
 
 import copy
 import json
@@ -58,7 +58,7 @@ async def test_loading_again_changes_nothing(world: World) -> None:
     before = await world.database.read(
         lambda c: c.execute(select(account).order_by(account.c.id)).all()
     )
-    assert await load(world, with_passwords()) == (19, 0)
+    assert await load(world, with_passwords()) == (20, 0)
     after = await world.database.read(
         lambda c: c.execute(select(account).order_by(account.c.id)).all()
     )

@@ -54,7 +54,7 @@ async def test_a_busy_database_delays_and_loses_nothing(
     real = world.database.read
     failing = 3
 
-    async def read(work: Any) -> Any:  # noqa: ANN401 - as Database.read
+    async def read(work: Any) -> Any:
         nonlocal failing
         if failing:
             failing -= 1

@@ -118,7 +118,7 @@ class FakePorts:
 class ScriptedDriver:
     """A driver whose run is a function of the test's."""
 
-    def __init__(self, run: Run, **spec: Any) -> None:  # noqa: ANN401 - any field of a spec
+    def __init__(self, run: Run, **spec: Any) -> None:
         fields: dict[str, Any] = {
             "name": "scripted",
             "version": 3,

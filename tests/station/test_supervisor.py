@@ -114,7 +114,7 @@ async def station(
     *,
     configured: Sequence[ConfiguredDevice] = (),
     accept_unlisted: bool = True,
-    **spec: Any,  # noqa: ANN401 - any field of a spec
+    **spec: Any,
 ) -> AsyncIterator[Station]:
     clock = ManualClock(START)
     radio, ports, pipeline = FakeRadio(), FakePorts(), FakePipeline()
@@ -239,7 +239,7 @@ async def test_bookmarks_and_quirks_come_with_the_identity() -> None:
 
 
 async def test_driver_fault_ends_its_own_session_only() -> None:
-    async def faulty(link: Any, _ctx: DriverContext) -> AsyncIterator[DriverEvent]:  # noqa: ANN401
+    async def faulty(link: Any, _ctx: DriverContext) -> AsyncIterator[DriverEvent]:
         if link.peer.address.endswith("01"):
             raise ZeroDivisionError
         yield WHO
@@ -261,7 +261,7 @@ async def test_driver_fault_ends_its_own_session_only() -> None:
 
 
 async def test_driver_that_sends_what_it_may_not_is_a_faulty_driver() -> None:
-    async def greedy(link: Any, _ctx: DriverContext) -> AsyncIterator[DriverEvent]:  # noqa: ANN401
+    async def greedy(link: Any, _ctx: DriverContext) -> AsyncIterator[DriverEvent]:
         yield WHO
         await link.write("0000ffff-0000-1000-8000-00805f9b34fb", b"\x02\x01")
 
@@ -444,7 +444,7 @@ async def test_a_command_that_was_not_sent_does_not_stay_armed() -> None:
     proceed = asyncio.Event()
     taken: list[OperatorCommand | None] = []
 
-    async def run(link: Any, ctx: DriverContext) -> AsyncIterator[DriverEvent]:  # noqa: ANN401
+    async def run(link: Any, ctx: DriverContext) -> AsyncIterator[DriverEvent]:
         yield WHO
         await proceed.wait()
         taken.extend((ctx.next_command(), ctx.next_command()))
@@ -575,7 +575,7 @@ async def test_operator_command_reaches_the_driver_armed() -> None:
     proceed = asyncio.Event()
     refused: list[str] = []
 
-    async def run(link: Any, ctx: DriverContext) -> AsyncIterator[DriverEvent]:  # noqa: ANN401
+    async def run(link: Any, ctx: DriverContext) -> AsyncIterator[DriverEvent]:
         yield WHO
         await proceed.wait()
         for expected in ("armed", "not armed"):

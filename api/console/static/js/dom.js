@@ -1,4 +1,4 @@
-// Building blocks of every page: the catalogue, elements without innerHTML, time, requests.
+// Building blocks of every page: the catalogue, elements without markup, time, requests.
 
 const catalogue = JSON.parse(document.getElementById("catalogue").textContent);
 
