@@ -114,7 +114,7 @@ def routes_of(app: FastAPI) -> Iterator[tuple[str, str, APIRoute]]:
         route = context.original_route
         # Pages are left out of the API's document; tests/api/test_console.py has them.
         if isinstance(route, APIRoute) and (context.path or "") not in PAGES:
-            for method in sorted(route.methods):
+            for method in sorted(route.methods or ()):
                 yield method, context.path or "", route
 
 

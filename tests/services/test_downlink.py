@@ -34,8 +34,9 @@ class Bus:
         """Connected from the start."""
 
     async def deliveries(self) -> AsyncIterator[Delivery]:
-        for nothing in ():
-            yield nothing
+        nothing: tuple[Delivery, ...] = ()
+        for delivery in nothing:
+            yield delivery
 
 
 async def test_session_and_command() -> None:

@@ -84,7 +84,7 @@ class Bench:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            self.client.close()
+            self.client.close()  # type: ignore[no-untyped-call]  # the client has no types
 
 
 async def test_holds_exactly_what_the_log_holds(

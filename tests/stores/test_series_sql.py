@@ -4,16 +4,18 @@ from datetime import timedelta
 from decimal import Decimal
 
 from gateway.database.engine import Database
-from gateway.model.observation import Absent
-from gateway.model.waveform import unpack_samples
+from gateway.model.observation import Absent, Observation
+from gateway.model.session import Attribution
+from gateway.model.waveform import WaveformChunk, unpack_samples
 from gateway.stores.series_sql import SqlSeries
 from tests.stores.build import START, TableLog, attribution, chunk, observation
 
 DAY = timedelta(days=1)
+Body = Observation | WaveformChunk | Attribution
 
 
-async def project(store: SqlSeries, entries: TableLog, *bodies: object) -> None:
-    committed = await entries.append(*bodies)  # type: ignore[arg-type] - any body
+async def project(store: SqlSeries, entries: TableLog, *bodies: Body) -> None:
+    committed = await entries.append(*bodies)
     await entries.database.write(lambda c: store.apply(c, committed))
 
 
@@ -82,8 +84,12 @@ async def test_windows_count_numbers_only(database: Database) -> None:
         "r-invented-1", "spo2", START, START + DAY, 3600
     )
     assert (first.start, first.count) == (START, 2)
-    assert (first.minimum, first.maximum, first.mean) == (94, 97, Decimal("95.5"))
-    assert (second.count, second.mean) == (1, 99)
+    assert (first.minimum, first.maximum, first.mean) == (
+        Decimal(94),
+        Decimal(97),
+        Decimal("95.5"),
+    )
+    assert (second.count, second.mean) == (1, Decimal(99))
 
 
 async def test_latest_is_the_newest_taken_not_the_last_arrived(
