@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.database.engine import Database
 from gateway.database.tables import consumer, log
+from gateway.errors import StorageError
 
 # Entries a consumer may lie behind the log and still count as in step: the readings
 # of a burst of stations coming back online.
@@ -39,7 +40,7 @@ class Health:
         try:
             await self._database.read(lambda c: c.execute(text("SELECT 1")))
             lags = await self._database.read(_lags)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, StorageError) as error:
             found.append(Check(name="database", ok=False, detail=type(error).__name__))
         else:
             found.append(Check(name="database", ok=True))

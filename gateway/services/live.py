@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.database.engine import Database
 from gateway.database.tables import alert_change
+from gateway.errors import StorageError
 from gateway.model.alert import AlertChange
 from gateway.records.access import Audience
 from gateway.services.access import Access
@@ -111,7 +112,7 @@ class AlertFeed:
             self._news.clear()
             try:
                 entries = await self._read()
-            except SQLAlchemyError as error:
+            except (SQLAlchemyError, StorageError) as error:
                 # A busy or restarting database: the place is kept, nothing is lost.
                 self.failures += 1
                 _log.warning("alert feed: %s while reading", type(error).__name__)
