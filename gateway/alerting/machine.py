@@ -50,7 +50,7 @@ class Machine(Struct, frozen=True, kw_only=True, omit_defaults=True):
         clears: readings in a row beyond the clear limits, the first at
             ``clearing_since``.
         recent: newest last, of an m-of-n rule: the time of a reading, and whether met.
-        evidence: readings that counted, newest last.
+        evidence: readings that counted, the one taken last at the end.
     """
 
     level: Level | None = None
@@ -184,7 +184,7 @@ def _opened(
         confirmation=confirmation,
         present=True,
         clears=0,
-        evidence=(*machine.evidence, sample)[-MAX_PENDING_EVIDENCE:],
+        evidence=_with(machine.evidence, sample),
     )
 
 
@@ -193,8 +193,14 @@ def _counted(machine: Machine, sample: Sample) -> Machine:
     return replace(
         machine,
         clears=0,
-        evidence=(*machine.evidence, sample)[-MAX_PENDING_EVIDENCE:],
+        evidence=_with(machine.evidence, sample),
     )
+
+
+def _with(evidence: tuple[Sample, ...], sample: Sample) -> tuple[Sample, ...]:
+    # By time: after a new run of late readings, older evidence may follow newer.
+    joined = sorted((*evidence, sample), key=lambda behind: behind.at)
+    return tuple(joined[-MAX_PENDING_EVIDENCE:])
 
 
 def _clearing(rule: ActiveRule, machine: Machine, sample: Sample) -> Machine:

@@ -261,6 +261,10 @@ def _pruned(
     )
 
 
+def _is_before(sample: Sample, machine: Machine) -> bool:
+    return bool(machine.evidence) and sample.at < machine.evidence[-1].at
+
+
 def _fold(
     machines: dict[str, Machine],
     samples: tuple[Sample, ...],
@@ -278,6 +282,8 @@ def _fold(
                 if not met:
                     continue
                 machine = IDLE
+            elif not met and _is_before(sample, machine):
+                continue  # a run of late readings began anew: older ends nothing newer
             after = step(rule, machine, sample, met)
             if after == IDLE:
                 folded.pop(rule.id, None)
