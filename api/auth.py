@@ -3,6 +3,7 @@
 Every route depends on ``Requires``; relationship is decided in the services.
 """
 
+import ipaddress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final
@@ -126,5 +127,17 @@ def clear_login(response: Response, settings: ApiSettings) -> None:
 
 
 def source_of(request: Request) -> str:
-    """The caller's network address, for counting failed tries."""
-    return request.client.host if request.client else ""
+    """The caller's network address, for counting failed tries.
+
+    Behind a proxy on this machine it is the address that the proxy saw, the last one
+    of ``X-Forwarded-For``: else one guesser would lock everybody out. From elsewhere
+    the header is anybody's invention and does not count.
+    """
+    peer = request.client.host if request.client else ""
+    named = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+    try:
+        if ipaddress.ip_address(peer).is_loopback and named:
+            return str(ipaddress.ip_address(named))
+    except ValueError:
+        return peer
+    return peer

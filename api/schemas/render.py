@@ -23,7 +23,8 @@ from gateway.codes import readings
 from gateway.model.observation import Observation
 from gateway.services.alerts import AlertCard
 from gateway.services.live import FeedEntry
-from gateway.services.readings import Proof, Unclaimed
+from gateway.services.proof import Proof
+from gateway.services.readings import Unclaimed
 from gateway.services.residents import ResidentRecord
 from gateway.services.stations import StationRecord
 

@@ -1,9 +1,12 @@
 """The hub: broker, inbox, log, consumers, alerts, and the services of the API."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
 from influxdb_client.client.influxdb_client import InfluxDBClient
 from prometheus_client import CollectorRegistry
@@ -27,6 +30,7 @@ from gateway.hub.intake import Intake, IntakeMetrics
 from gateway.hub.log import HubLog, append, attribution_entry
 from gateway.hub.stations import StationDirectory
 from gateway.model.session import Attribution
+from gateway.mqtt.accounts import write_private
 from gateway.mqtt.broker import EmbeddedBroker
 from gateway.mqtt.client import PahoBus
 from gateway.mqtt.metrics import MqttMetrics
@@ -44,7 +48,8 @@ from gateway.stores.series_sql import SqlSeries
 from gateway.wire.seal import Signer
 from gateway.wire.topics import UP_FILTER
 
-CLIENT_ID = "vitalgate-hub"
+# Random octets of the hub's MQTT client id, see ``_client_id``.
+CLIENT_ID_BYTES: Final = 12
 
 
 class HubAttributions:
@@ -255,7 +260,9 @@ def _bus_settings(config: HubConfig, broker: EmbeddedBroker | None) -> BusSettin
     subscriptions = ((UP_FILTER, 1),)
     if broker is not None:
         return broker.settings(
-            broker.book.hub, client_id=CLIENT_ID, subscriptions=subscriptions
+            broker.book.hub,
+            client_id=_client_id(config.data_dir),
+            subscriptions=subscriptions,
         )
     mqtt = config.mqtt
     if mqtt is None:
@@ -265,12 +272,24 @@ def _bus_settings(config: HubConfig, broker: EmbeddedBroker | None) -> BusSettin
     )
     return BusSettings(
         hosts=tuple(mqtt.addresses),
-        client_id=CLIENT_ID,
+        client_id=_client_id(config.data_dir),
         username=mqtt.user,
         password=mqtt.password(),
         tls=tls if mqtt.tls else None,
         subscriptions=subscriptions,
     )
+
+
+def _client_id(folder: Path) -> str:
+    """The hub's own client id: kept, since it names its session at the broker.
+
+    A broker need not bind it to an account (NATS does not), and who signs in with it
+    ends our connection; so nobody can guess it.
+    """
+    file = folder / "mqtt-client-id"
+    if not file.exists():
+        write_private(file, f"hub-{secrets.token_hex(CLIENT_ID_BYTES)}".encode())
+    return file.read_text("ascii")
 
 
 def _rules(config: HubConfig) -> Repertoire:

@@ -7,14 +7,13 @@ series and is itself kept, with who said so and who agreed.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Protocol
 from uuid import UUID, uuid4
 
-import msgspec
 from sqlalchemy import Connection, and_, insert, or_, select
 
 from gateway.database.engine import Database
-from gateway.database.tables import attribution, log, unclaimed, waveform
+from gateway.database.tables import attribution, log, unclaimed
 from gateway.database.tables.base import from_us, to_us
 from gateway.errors import (
     AccessDeniedError,
@@ -31,11 +30,8 @@ from gateway.records.audit import Act, AuditTrail
 from gateway.records.people import find_resident
 from gateway.services.access import Access, load_ties, require_role, require_station
 from gateway.services.pages import Page, decode_cursor, encode_cursor
+from gateway.services.proof import NIL, Held, Proof, load_held, load_proof
 from gateway.wire.batch import decode_body
-
-_NIL: Final = UUID(int=0)
-# A reading changes hands a few times in its life; more would be a fault to look into.
-MAX_HISTORY: Final = 100
 
 
 class AttributionLog(Protocol):
@@ -51,23 +47,6 @@ class AttributionLog(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
-    """A reading with what proves it.
-
-    Attributes:
-        seq: its place in the hub's log.
-        resident: whose it is now; empty while unclaimed.
-        history: claims and re-assignments, oldest first.
-    """
-
-    observation: Observation
-    seq: int
-    hub_received_at: datetime
-    resident: str
-    history: tuple[Attribution, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Unclaimed:
     """Something that belongs to nobody: a reading, or a recording's stream."""
 
@@ -76,17 +55,6 @@ class Unclaimed:
     taken_at: datetime
     observation: Observation | None
     stream: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Held:
-    """A reading or recording and its present owner, read inside a transaction."""
-
-    observation: UUID
-    stream: str
-    station: str
-    resident: str
-    taken_at: datetime
 
 
 _Made = tuple[Attribution, object]
@@ -115,7 +83,7 @@ class Readings:
         Raises:
             NotFoundError: no such reading, or not theirs to see.
         """
-        found = await self._database.read(lambda c: _proof(c, id_))
+        found = await self._database.read(lambda c: load_proof(c, id_))
         if found is None:
             raise _no_reading()
         if not found.resident:
@@ -198,7 +166,7 @@ class Readings:
         *,
         resident: str,
         reason: str,
-        observation: UUID = _NIL,
+        observation: UUID = NIL,
         stream: str = "",
     ) -> Attribution:
         """Say whose an unclaimed reading (or recording) is.
@@ -212,7 +180,7 @@ class Readings:
         require_role(viewer, Role.OPERATOR, Role.MANAGER)
 
         def decide(connection: Connection) -> _Made:
-            held = _held(connection, observation, stream)
+            held = load_held(connection, observation, stream)
             if held is None or held.station not in viewer.own_stations:
                 raise _no_reading()
             if find_resident(connection, resident) is None:
@@ -236,7 +204,7 @@ class Readings:
         resident: str,
         reason: str,
         approver: Account,
-        observation: UUID = _NIL,
+        observation: UUID = NIL,
         stream: str = "",
     ) -> Attribution:
         """Move a reading to another resident, or to nobody, with a second person.
@@ -257,7 +225,7 @@ class Readings:
         today = self._access.today()
 
         def decide(connection: Connection) -> _Made:
-            held = _held(connection, observation, stream)
+            held = load_held(connection, observation, stream)
             if held is None:
                 raise _no_reading()
             ties = load_ties(connection, [held.resident], today)[held.resident]
@@ -297,7 +265,7 @@ class Readings:
         self,
         connection: Connection,
         viewer: Viewer,
-        held: _Held,
+        held: Held,
         *,
         resident: str,
         reason: str,
@@ -343,77 +311,3 @@ class Readings:
 
 def _no_reading() -> NotFoundError:
     return NotFoundError("reading: not found.")
-
-
-def _held(connection: Connection, observation: UUID, stream: str) -> _Held | None:
-    if stream:
-        row = connection.execute(
-            select(waveform.c.resident, waveform.c.body, waveform.c.start_us)
-            .where(waveform.c.stream == stream)
-            .order_by(waveform.c.first)
-            .limit(1)
-        ).first()
-        if row is None:
-            return None
-        return _Held(
-            observation=_NIL,
-            stream=stream,
-            station=_STATION.decode(row.body).station,
-            resident=row.resident,
-            taken_at=from_us(row.start_us),
-        )
-    proof = _proof(connection, observation)
-    if proof is None:
-        return None
-    return _Held(
-        observation=observation,
-        stream="",
-        station=proof.observation.station,
-        resident=proof.resident,
-        taken_at=proof.observation.taken_at,
-    )
-
-
-class _StationOfChunk(msgspec.Struct):
-    """The part of a stored chunk that says where it was recorded."""
-
-    station: str
-
-
-_STATION = msgspec.msgpack.Decoder(_StationOfChunk)
-
-
-def _proof(connection: Connection, id_: UUID) -> Proof | None:
-    row = connection.execute(select(log).where(log.c.id == id_.bytes)).first()
-    if row is None or row.type != "reading":
-        return None
-    body = decode_body(row.type, row.body)
-    if not isinstance(body, Observation):
-        return None
-    moves = connection.execute(
-        select(attribution)
-        .where(attribution.c.observation == id_.bytes)
-        .order_by(attribution.c.at_us.desc(), attribution.c.id.desc())
-        .limit(MAX_HISTORY)
-    ).all()
-    history = tuple(
-        Attribution(
-            id=_NIL,
-            observation=id_,
-            resident=move.resident,
-            by=move.by,
-            at=from_us(move.at_us),
-            reason=move.reason,
-            previous=move.previous,
-            approved_by=move.approved_by,
-        )
-        for move in reversed(moves)
-    )
-    resident = history[-1].resident if history else (body.subject or "")
-    return Proof(
-        observation=body,
-        seq=row.seq,
-        hub_received_at=from_us(row.received_us),
-        resident=resident,
-        history=history,
-    )

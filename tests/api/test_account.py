@@ -1,9 +1,10 @@
 """Log-ins and tokens over HTTP."""
 
 import pytest
+from starlette.requests import Request
 
 from api.app import create_app
-from api.auth import COOKIE
+from api.auth import COOKIE, source_of
 from api.settings import ApiSettings
 from tests.api.world import PASSWORD, World
 
@@ -142,3 +143,47 @@ async def test_administrator_cannot_lock_themselves_out(world: World) -> None:
             json={"id": "admin", "name": "x", "roles": ["operator"]},
         )
     assert answer.status_code == 422
+
+
+async def test_a_guesser_behind_the_proxy_locks_out_only_themselves(
+    world: World,
+) -> None:
+    async with world.client() as client:
+        for n in range(60):
+            await client.post(
+                LOGIN,
+                json={"account": f"guess-{n}", "password": "x"},
+                headers={"x-forwarded-for": "10.0.0.1, 203.0.113.9"},
+            )
+        guesser = await client.post(
+            LOGIN,
+            json={"account": "dr.east", "password": PASSWORD},
+            headers={"x-forwarded-for": "203.0.113.9"},
+        )
+        doctor = await client.post(
+            LOGIN,
+            json={"account": "dr.east", "password": PASSWORD},
+            headers={"x-forwarded-for": "198.51.100.7"},
+        )
+    assert (guesser.status_code, doctor.status_code) == (429, 200)
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "source"),
+    [
+        ("127.0.0.1", "", "127.0.0.1"),
+        ("127.0.0.1", "203.0.113.9, 198.51.100.7", "198.51.100.7"),
+        ("127.0.0.1", "nonsense", "127.0.0.1"),
+        ("198.51.100.1", "203.0.113.9", "198.51.100.1"),
+        ("", "203.0.113.9", ""),
+    ],
+)
+def test_source(peer: str, forwarded: str, source: str) -> None:
+    request = Request(
+        {
+            "type": "http",
+            "client": (peer, 1) if peer else None,
+            "headers": [(b"x-forwarded-for", forwarded.encode())],
+        }
+    )
+    assert source_of(request) == source

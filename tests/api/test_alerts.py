@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 from gateway.model.alert import AlertState, Level
-from tests.api.world import NOW, World
+from tests.api.samples import NOW
+from tests.api.world import World
 
 
 async def test_worklist_is_ordered_by_urgency_then_newest(world: World) -> None:

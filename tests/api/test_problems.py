@@ -10,7 +10,8 @@ from starlette.datastructures import Headers
 
 from api.problems import PROBLEMS, language
 from api.security import CONTENT_SECURITY_POLICY, is_cross_site
-from tests.api.world import PASSWORD, World, blood_pressure
+from tests.api.samples import blood_pressure
+from tests.api.world import PASSWORD, World
 
 SECRET = "Aspen-very-private"
 

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from gateway.model.alert import AlertState, Outcome
-from tests.api.world import NOW, World, blood_pressure, ecg
+from tests.api.samples import NOW, blood_pressure, ecg
+from tests.api.world import World
 
 VALUES = (
     "/api/v1/residents/{0}",

@@ -15,7 +15,7 @@ from gateway.model.observation import Observation
 from gateway.model.session import IdentifiedBy, MeasurementSession, SessionEnd
 from gateway.ports.journal import JournalState
 from gateway.wire.batch import DeviceStatus
-from tests.api.world import NOW, blood_pressure
+from tests.api.samples import NOW, blood_pressure
 
 TOKEN = "0123456789abcdef01234567"
 OTHER = "fedcba9876543210fedcba98"

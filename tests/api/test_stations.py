@@ -17,7 +17,8 @@ from gateway.wire.batch import (
     StationCommand,
     StationStatus,
 )
-from tests.api.world import NOW, World
+from tests.api.samples import NOW
+from tests.api.world import World
 
 
 async def test_status_depth_and_age(world: World) -> None:

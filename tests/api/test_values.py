@@ -6,7 +6,8 @@ from datetime import timedelta
 from urllib.parse import quote
 from uuid import UUID
 
-from tests.api.world import NOW, PASSWORD, World, blood_pressure, ecg
+from tests.api.samples import NOW, blood_pressure, ecg
+from tests.api.world import PASSWORD, World
 
 
 async def test_blood_pressure_is_one_reading(world: World) -> None:

@@ -18,7 +18,7 @@ from gateway.records.access import (
     reading_grant,
     team_parts,
 )
-from tests.api.world import NOW, make_alert
+from tests.api.samples import NOW, make_alert
 
 TIES = Ties(
     resident="r-1",

@@ -7,7 +7,8 @@ from sqlalchemy import Connection, select
 from gateway.database.tables import attribution, unclaimed
 from gateway.model.session import Attribution
 from gateway.ports.log import LogEntry
-from tests.api.world import NOW, World, blood_pressure, ecg
+from tests.api.samples import NOW, blood_pressure, ecg
+from tests.api.world import World
 
 NIL = UUID(int=0)
 

@@ -11,7 +11,7 @@ from gateway.ports.messaging import Delivery
 from gateway.services.downlink import MqttStationLink
 from gateway.wire.batch import SCHEMA, SessionCommand, StationCommand
 from gateway.wire.seal import Signer, unseal
-from tests.api.world import NOW
+from tests.api.samples import NOW
 
 PLACE = Station(id="kiosk-1", site="site-a")
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.services.waveforms import join_chunks, to_int16
-from tests.api.world import NOW, World, ecg
+from tests.api.samples import NOW, ecg
+from tests.api.world import World
 
 
 def test_overlap_is_taken_once() -> None:
