@@ -1,5 +1,6 @@
 """The station's own small API: works without the hub, on loopback by default.
 
+    GET    /                               the operator's page
     GET    /station                        what the operator sees
     POST   /station/session                open a session (resident or card)
     DELETE /station/session                close it; ``abort`` makes it unclaimed
@@ -18,6 +19,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from api.app import document_of, problem_responses
 from api.body_limit import LimitBodies
+from api.console.station_page import install_station_page
 from api.metrics import ApiMetrics, CountRequests
 from api.problems import install
 from api.routes.health import MetricsResponse, may_read_metrics
@@ -124,6 +126,7 @@ def create_station_app(
     app.include_router(router)
     app.include_router(health_router)
     install(app)
+    install_station_page(app)
     app.add_middleware(LimitBodies)
     app.add_middleware(LastResort, metrics=metrics)
     app.add_middleware(SecurityHeaders, https=False)

@@ -7,6 +7,8 @@ from typing import Final
 
 from starlette.requests import Request
 
+from api.problems import language
+
 LANGUAGES: Final = ("en", "zh")
 COOKIE: Final = "lang"
 
@@ -24,5 +26,4 @@ def language_of(request: Request) -> str:
     for asked in (request.query_params.get("lang"), request.cookies.get(COOKIE)):
         if asked in LANGUAGES:
             return str(asked)
-    accepted = request.headers.get("accept-language", "").lower()
-    return "zh" if accepted.startswith("zh") else "en"
+    return language(request.headers.get("accept-language", ""))

@@ -1,68 +1,77 @@
-"""The pages: log-in, worklist, residents, one resident, stations.
+"""The pages: log-in, worklist, residents, one resident, stations, audit, errors."""
 
-A page holds no data but who is signed in; what it shows it asks of the API.
-"""
-
-import hashlib
+import re
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
+from urllib.parse import quote
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import RedirectResponse, Response
-from fastapi.templating import Jinja2Templates
-from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
+from starlette.exceptions import HTTPException
 
 from api.auth import DOCTORS, STAFF, prove
-from api.console.i18n import COOKIE, LANGUAGES, catalogue, language_of
+from api.console.rendering import (
+    MAY_ALERTS,
+    MAY_AUDIT,
+    MAY_LIST,
+    MAY_RESIDENT,
+    MAY_STATIONS,
+    MAY_WORKLIST,
+    STATIC_PATH,
+    home_of,
+    mount_files,
+    page,
+)
 from api.state import services_of, settings_of
+from gateway.errors import NotFoundError
 from gateway.model.alert import Outcome
 from gateway.model.people import Account, Role
 
-HERE: Final = Path(__file__).parent
-STATIC: Final = HERE / "static"
-YEAR_S: Final = 31_536_000
+__all__ = ["STATIC_PATH", "install_console", "local_path", "router"]
 
 # The outcomes a person may choose; ``cleared`` is the engine's.
 OUTCOMES: Final = tuple(o.value for o in Outcome if o is not Outcome.CLEARED)
 
-_NAVIGATION: Final = (
-    ("/", "nav.worklist", DOCTORS),
-    ("/residents", "nav.residents", DOCTORS),
-    ("/stations", "nav.stations", (*STAFF, Role.ADMINISTRATOR)),
-)
+# Who may move a reading to another person (with a second one's agreement).
+MOVERS: Final = (*STAFF, Role.DOCTOR)
+
+# Paths of this site as our own pages have them; a scheme, a host, a backslash, a tab or
+# a second slash at the beginning would lead elsewhere.
+_LOCAL: Final = re.compile(r"/(?:[\w.~%-]+(?:/[\w.~%-]+)*)?", re.ASCII)
+
+# What answers programs, not people, also when somebody looks at it with a browser.
+_NOT_PAGES: Final = ("/api/", "/health/", "/metrics", "/static/")
 
 router = APIRouter(include_in_schema=False)
 
 
-class VersionedFiles(StaticFiles):
-    """Static files under a path that names their content: never stale."""
-
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        """The file, to be kept for a year."""
-        response = await super().get_response(path, scope)
-        if response.status_code == 200:  # noqa: PLR2004 - HTTP OK
-            response.headers["Cache-Control"] = f"public, max-age={YEAR_S}, immutable"
-        return response
-
-
-def _digest() -> str:
-    content = hashlib.sha256()
-    for path in sorted(STATIC.rglob("*")):
-        if path.is_file():
-            content.update(path.read_bytes())
-    return content.hexdigest()[:12]
-
-
-STATIC_PATH: Final = f"/static/{_digest()}"
-_templates = Jinja2Templates(HERE / "templates")
-
-
 def install_console(app: FastAPI) -> None:
-    """Add the pages and their files to the app."""
+    """Add the pages, their files, and a page for addresses that do not exist."""
     app.include_router(router)
-    app.mount(STATIC_PATH, VersionedFiles(directory=STATIC), name="static")
+    mount_files(app)
+    problem = app.exception_handlers[HTTPException]
+
+    async def missing(request: Request, error: Exception) -> Response:
+        if isinstance(error, HTTPException) and _is_page(request, error):
+            account = await _account(request)
+            return _error_page(request, account, 404)
+        answer = problem(request, error)
+        return answer if isinstance(answer, Response) else await answer
+
+    app.add_exception_handler(HTTPException, missing)
+
+
+def _is_page(request: Request, error: HTTPException) -> bool:
+    return (
+        error.status_code == 404  # noqa: PLR2004 - HTTP not found
+        and "text/html" in request.headers.get("accept", "")
+        and not request.url.path.startswith(_NOT_PAGES)
+    )
+
+
+def local_path(text: str) -> str:
+    """``text`` if it is a path of this site, else the start page."""
+    return text if _LOCAL.fullmatch(text) else "/"
 
 
 async def _account(request: Request) -> Account | None:
@@ -70,104 +79,65 @@ async def _account(request: Request) -> Account | None:
     return None if found is None else found.account
 
 
-def _page(
-    request: Request,
-    template: str,
-    account: Account | None,
-    *,
-    status: int = 200,
-    **more: object,
-) -> Response:
-    language = language_of(request)
-    texts = catalogue(language)
-
-    def translate(key: str, **values: object) -> str:
-        return texts[key].format(**values)
-
-    context: dict[str, Any] = {
-        "lang": language,
-        "t": translate,
-        "catalogue": texts,
-        "static": STATIC_PATH,
-        "me": account,
-        "roles": [] if account is None else [f"role.{r.value}" for r in account.roles],
-        "navigation": _navigation(request, account),
-        "live": False,
-        **more,
-    }
-    response = _templates.TemplateResponse(
-        request, template, context, status_code=status
-    )
-    if request.query_params.get("lang") in LANGUAGES:
-        response.set_cookie(COOKIE, language, max_age=YEAR_S, samesite="lax", path="/")
-    return response
-
-
-def _navigation(request: Request, account: Account | None) -> list[dict[str, object]]:
-    if account is None:
-        return []
-    items: list[dict[str, object]] = [
-        {"href": href, "key": key, "current": request.url.path == href}
-        for href, key, roles in _NAVIGATION
-        if any(role in account.roles for role in roles)
-    ]
-    if account.resident:
-        href = f"/residents/{account.resident}"
-        current = request.url.path == href
-        items.append({"href": href, "key": "nav.mine", "current": current})
-    return items
-
-
-def _home(account: Account) -> str:
-    if any(role in account.roles for role in DOCTORS):
-        return "/"
-    if account.resident:
-        return f"/residents/{account.resident}"
-    return "/stations"
-
-
-def _sign_in(request: Request) -> RedirectResponse:
-    return RedirectResponse(f"/login?next={request.url.path}", 303)
-
-
-def local_path(text: str) -> str:
-    """``text`` if it is a path of this site, else the start page."""
-    if not text.startswith("/") or text.startswith(("//", "/\\")) or "\\" in text:
-        return "/"
-    return text
+def _error_page(request: Request, account: Account | None, status: int) -> Response:
+    kind = {403: "forbidden", 404: "missing"}[status]
+    title, text = f"error.{kind}", f"error.{kind}-text"
+    return page(request, "error.html", account, status=status, title=title, text=text)
 
 
 async def _shown(
     request: Request, roles: tuple[Role, ...], render: Callable[[Account], Response]
 ) -> Response:
-    """The page for who may see it; others are sent to log in, or home."""
+    """The page for who may see it; others are sent to log in, or refused."""
     account = await _account(request)
     if account is None:
-        return _sign_in(request)
-    if roles and not any(role in account.roles for role in roles):
-        home = _home(account)
-        if home != request.url.path:
-            return RedirectResponse(home, 303)
-        return _page(request, "error.html", account, status=403, key="error.forbidden")
+        return RedirectResponse(f"/login?next={quote(request.url.path)}", 303)
+    if not _has(account, roles):
+        return _error_page(request, account, 403)
     return render(account)
+
+
+def _has(account: Account, roles: tuple[Role, ...]) -> bool:
+    return any(role in account.roles for role in roles)
 
 
 @router.get("/login")
 async def login(request: Request) -> Response:
-    """The log-in page."""
+    """The log-in page; whoever is signed in goes on."""
     target = local_path(request.query_params.get("next", "/"))
-    return _page(request, "login.html", None, next=target)
+    if await _account(request) is not None:
+        return RedirectResponse(target, 303)
+    return page(request, "login.html", None, next=target)
 
 
 @router.get("/")
 async def worklist(request: Request) -> Response:
-    """The doctor's worklist."""
+    """The doctor's worklist; others begin elsewhere."""
+    account = await _account(request)
+    if account is not None and not _has(account, MAY_WORKLIST):
+        return RedirectResponse(home_of(account), 303)
     return await _shown(
+        request, MAY_WORKLIST, lambda me: _alerts(request, me, clinical=True)
+    )
+
+
+@router.get("/alerts")
+async def alerts(request: Request) -> Response:
+    """Technical alerts of stations and devices."""
+    return await _shown(
+        request, MAY_ALERTS, lambda me: _alerts(request, me, clinical=False)
+    )
+
+
+def _alerts(request: Request, me: Account, *, clinical: bool) -> Response:
+    return page(
         request,
-        DOCTORS,
-        lambda me: _page(
-            request, "worklist.html", me, live=True, may_act=True, outcomes=OUTCOMES
-        ),
+        "worklist.html",
+        me,
+        live=True,
+        clinical=clinical,
+        may_act=_has(me, (*DOCTORS, *STAFF)),
+        outcomes=OUTCOMES,
     )
 
 
@@ -175,30 +145,59 @@ async def worklist(request: Request) -> Response:
 async def residents(request: Request) -> Response:
     """The residents a doctor answers for."""
     return await _shown(
-        request, DOCTORS, lambda me: _page(request, "residents.html", me)
+        request,
+        MAY_LIST,
+        lambda me: page(request, "residents.html", me, may_open=_has(me, MAY_RESIDENT)),
     )
 
 
 @router.get("/residents/{resident}")
 async def resident(request: Request, resident: str) -> Response:
-    """One resident; the API decides whether the reader may see them."""
+    """One resident; not found when there is none, and when it is not theirs."""
+    account = await _account(request)
+    if account is not None and _has(account, MAY_RESIDENT):
+        services = services_of(request)
+        try:
+            await services.residents.one(
+                await services.access.viewer(account), resident
+            )
+        except NotFoundError:
+            return _error_page(request, account, 404)
     return await _shown(
         request,
-        (*DOCTORS, Role.RESIDENT),
-        lambda me: _page(request, "resident.html", me, resident_id=resident),
+        MAY_RESIDENT,
+        lambda me: page(
+            request,
+            "resident.html",
+            me,
+            live=True,
+            resident_id=resident,
+            shows_alerts=_has(me, DOCTORS),
+            may_move=_has(me, MOVERS),
+        ),
     )
 
 
 @router.get("/stations")
 async def stations(request: Request) -> Response:
-    """Stations, their devices, and what belongs to nobody."""
+    """Stations, their devices, who is measured, and what belongs to nobody."""
     return await _shown(
         request,
-        (*STAFF, Role.ADMINISTRATOR),
-        lambda me: _page(
+        MAY_STATIONS,
+        lambda me: page(
             request,
             "stations.html",
             me,
-            may_act=any(role in me.roles for role in STAFF),
+            live=True,
+            may_act=_has(me, STAFF),
+            may_command=_has(me, (Role.OPERATOR,)),
+            may_move=_has(me, MOVERS),
+            may_replay=_has(me, (Role.ADMINISTRATOR,)),
         ),
     )
+
+
+@router.get("/audit")
+async def audit(request: Request) -> Response:
+    """Who did what."""
+    return await _shown(request, MAY_AUDIT, lambda me: page(request, "audit.html", me))

@@ -7,6 +7,8 @@ const COARSE = "#e9a8a0";
 const INK = "#141414";
 const GAP = "#6b6b6b";
 const CALIBRATION_MM = 15;
+// A longer gap is drawn this long, with its true length written into it.
+const MAX_GAP_S = 2;
 
 /**
  * Draw a strip.
@@ -22,7 +24,8 @@ export function drawStrip(canvas, strip, options = {}) {
   const [low, high] = extent(strip.samples);
   const top = Math.max(1.5, Math.ceil((high + 0.25) * 2) / 2);
   const bottom = Math.max(1, Math.ceil((0.25 - low) * 2) / 2);
-  const missing = strip.gaps.reduce((sum, gap) => sum + gap.missing, 0);
+  const drawn = (missing) => Math.min(missing, MAX_GAP_S * strip.rate);
+  const missing = strip.gaps.reduce((sum, gap) => sum + drawn(gap.missing), 0);
   const seconds = (strip.samples.length + missing) / strip.rate;
   const widthMm = CALIBRATION_MM + Math.ceil((seconds * mmPerSecond) / 5) * 5;
   const heightMm = (top + bottom) * mmPerMillivolt;
@@ -48,14 +51,16 @@ export function drawStrip(canvas, strip, options = {}) {
 
   const step = (mmPerSecond / strip.rate) * k;
   const gaps = new Map(strip.gaps.map((gap) => [gap.index, gap.missing]));
+  const lengths = [];
   let x = CALIBRATION_MM * k;
   context.beginPath();
   for (let i = 0; i < strip.samples.length; i += 1) {
     const lost = gaps.get(i) ?? 0;
     if (lost) {
       context.stroke();
-      hatch(context, x, x + lost * step, canvas.height, ratio);
-      x += lost * step;
+      hatch(context, x, x + drawn(lost) * step, canvas.height, ratio);
+      if (lost > drawn(lost)) lengths.push([`${(lost / strip.rate).toFixed(1)} s`, x + k]);
+      x += drawn(lost) * step;
       context.strokeStyle = INK;
       context.lineWidth = 1.3 * ratio;
       context.beginPath();
@@ -68,6 +73,7 @@ export function drawStrip(canvas, strip, options = {}) {
   context.fillStyle = INK;
   context.font = `${12 * ratio}px system-ui, sans-serif`;
   context.fillText(lead, CALIBRATION_MM * k, 4 * k);
+  for (const [text, at] of lengths) context.fillText(text, at, 8 * k);
   context.fillText(`${mmPerSecond} mm/s  ${mmPerMillivolt} mm/mV`, 3 * k, canvas.height - 1.5 * k);
 }
 

@@ -1,7 +1,18 @@
 // Signing in: the secret goes to the API, which answers with a cookie no script can read.
 
-const form = document.getElementById("login");
-const failed = document.getElementById("failed");
+import { ask } from "./api.js";
+import { byId, setText } from "./dom.js";
+import { t } from "./text.js";
+
+const form = byId("login");
+const failed = byId("failed");
+
+function explain(answer) {
+  if (!answer) return t("login.unreachable");
+  if (answer.status === 401) return t("login.failed");
+  if (answer.status === 429) return t("login.limited", { n: answer.headers.get("Retry-After") ?? "60" });
+  return t("login.error", { status: answer.status });
+}
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
@@ -9,16 +20,14 @@ form.addEventListener("submit", async (event) => {
   const button = form.querySelector("button");
   button.disabled = true;
   failed.hidden = true;
-  const answer = await fetch("/api/v1/login", {
-    method: "POST",
-    headers: { "Content-Type": "application/json", Accept: "application/json" },
-    credentials: "same-origin",
-    body: JSON.stringify({ account: data.get("user"), password: data.get("password") }),
-  }).catch(() => null);
-  if (answer?.ok) location.assign(form.dataset.next);
-  else {
-    failed.hidden = false;
-    button.disabled = false;
-    form.querySelector("[name=password]").select();
+  const body = { account: data.get("user").trim(), password: data.get("password") };
+  const answer = await ask("/api/v1/login", { method: "POST", body }).catch(() => null);
+  if (answer?.ok) {
+    location.assign(form.dataset.next);
+    return;
   }
+  setText(failed, explain(answer));
+  failed.hidden = false;
+  button.disabled = false;
+  form.elements.password.select();
 });

@@ -1,27 +1,41 @@
-// The residents a doctor answers for.
+// The residents one may see.
 
-import { ask, h, personName, t } from "./dom.js";
+import { json } from "./api.js";
+import { byId, h, ready } from "./dom.js";
+import { diagnoses, personName, t } from "./text.js";
+import { years } from "./time.js";
 
-const body = document.getElementById("rows");
-const more = document.getElementById("more");
+const body = byId("rows");
+const more = byId("more");
+const mayOpen = body.dataset.mayOpen === "yes";
 let cursor = "";
 
+function row(person) {
+  const name = personName(person);
+  const link = mayOpen ? h("a", { href: `/residents/${encodeURIComponent(person.id)}` }, name) : name;
+  return h("tr", {},
+    h("th", { scope: "row" }, link),
+    h("td", {}, person.id),
+    h("td.number", {}, person.birth_date ? String(years(person.birth_date)) : "–"),
+    h("td", {}, person.diagnoses === null ? t("residents.hidden") : diagnoses(person.diagnoses) || "–"),
+    h("td", {}, person.contracts.map((contract) => contract.team).join(", ") || "–"));
+}
+
 async function load() {
-  const answer = await ask(`/api/v1/residents?limit=50${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
-  if (!answer.ok) return;
-  const page = await answer.json();
-  for (const person of page.items) {
-    const name = personName(person);
-    body.append(h("tr", {},
-      h("th", { scope: "row" }, h("a", { href: `/residents/${encodeURIComponent(person.id)}` }, name)),
-      h("td.number", {}, person.birth_date ? String(Math.floor((Date.now() - Date.parse(person.birth_date)) / 31_557_600_000)) : ""),
-      h("td", {}, (person.diagnoses ?? []).map((d) => t(`diagnosis.${d}`)).join(", ")),
-      h("td", {}, person.contracts.map((contract) => contract.team).join(", "))));
+  more.disabled = true;
+  try {
+    const page = await json(`/api/v1/residents?limit=50&cursor=${encodeURIComponent(cursor)}`);
+    body.append(...page.items.map(row));
+    cursor = page.next;
+    more.hidden = !cursor;
+    byId("empty").hidden = body.children.length > 0;
+    byId("failed").hidden = true;
+  } catch {
+    byId("failed").hidden = false;
+    more.hidden = false;
   }
-  cursor = page.next ?? "";
-  more.hidden = !cursor;
-  document.getElementById("empty").hidden = body.children.length > 0;
-  document.documentElement.dataset.ready = "yes";
+  more.disabled = false;
+  ready();
 }
 
 more.addEventListener("click", load);

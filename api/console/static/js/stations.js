@@ -1,133 +1,105 @@
 // The operator's page: stations, devices, who is being measured, what belongs to nobody.
 
-import { age, ask, h, showTime, showValue, t } from "./dom.js";
-import { unitOf } from "./rules.js";
+import { json, post } from "./api.js";
+import { actButton } from "./connection.js";
+import { byId, h, ready, setChildren, setText } from "./dom.js";
+import { liveList } from "./list.js";
+import { poll } from "./poll.js";
+import { stationCard } from "./station_card.js";
+import { personName, t, word } from "./text.js";
+import { showTime } from "./time.js";
 
-const EVERY_MS = 5_000;
-const KIOSK_DRIVER = "lepu_kiosk";
+const root = byId("stations");
+const told = byId("told");
+const more = byId("more");
+// A notice about what was done goes away; one about what was not stays until the next.
+const GOOD_MS = 8_000;
 
-const root = document.getElementById("stations");
-const dialog = document.getElementById("claim");
-const mayAct = root.dataset.mayAct === "yes";
+const cards = new Map(); // station id -> card
+let pages = 1;
+let hiding = 0;
 
-async function json(url, options) {
-  const answer = await ask(url, options);
-  const data = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(data.detail ?? String(answer.status));
-  return data;
+function tell(text, { good = false } = {}) {
+  clearTimeout(hiding);
+  setText(told, text);
+  told.classList.toggle("bad", !good);
+  told.hidden = false;
+  if (good) hiding = setTimeout(() => (told.hidden = true), GOOD_MS);
 }
 
-function facts(station) {
-  const { status } = station;
-  const items = [];
-  const online = status?.online ?? false;
-  items.push(h(online ? "span.tag.good" : "span.tag.bad", {}, t(online ? "stations.online" : "stations.offline")));
-  if (!status) return items;
-  if (status.depth) items.push(h("span.tag.bad", {}, t("stations.unsent", { n: status.depth, age: age(Date.parse(status.oldest_at), Date.now()) })));
-  else items.push(h("span.tag", {}, t("stations.sent")));
-  if (status.bytes_quota) items.push(h("span.tag", {}, t("stations.disk", { percent: Math.round((100 * status.bytes_used) / status.bytes_quota) })));
-  if (status.dead_letters) items.push(h("span.tag.bad", {}, t("stations.dead", { n: status.dead_letters })));
-  const refused = status.refused_readings + status.refused_waveforms;
-  if (refused) items.push(h("span.tag.bad", {}, t("stations.refused", { n: refused })));
-  for (const code of status.conditions) items.push(h("span.tag", {}, code.split(":")[0]));
-  if (station.status_at) items.push(h("span.tag", {}, t("stations.seen", { age: age(Date.parse(station.status_at), Date.now()) })));
-  return items;
-}
+const page = {
+  mayAct: root.dataset.mayAct === "yes",
+  mayCommand: root.dataset.mayCommand === "yes",
+  tell,
+  changed: () => refresh(),
+};
 
-function deviceRow(station, device) {
-  const start = mayAct && device.driver.startsWith(KIOSK_DRIVER) && device.state === "connected";
-  const command = () => act(() => json(`/api/v1/stations/${station.id}/devices/${encodeURIComponent(device.id)}/commands`, { method: "POST", body: { name: "start-blood-pressure" } }));
-  return h("tr", {},
-    h("th", { scope: "row" }, device.name || device.id || "–"),
-    h("td", {}, device.driver || "–"),
-    h("td", {}, t(`device.${device.state}`), device.reason ? h("small", {}, device.reason) : ""),
-    h("td.number", {}, device.battery === null ? "–" : `${device.battery} %`),
-    h("td.age", {}, device.last_reading_at ? showTime(device.last_reading_at) : "–"),
-    h("td.actions", {}, start ? h("button", { type: "button", onclick: command }, t("command.start-blood-pressure")) : ""));
-}
-
-function devices(station) {
-  const found = station.status?.devices ?? [];
-  if (!found.length) return h("p.dim", {}, t("stations.no-devices"));
-  const heads = ["col.device", "col.driver", "col.state", "col.battery", "col.last", "col.actions"];
-  return h("table", {}, h("caption", {}, t("stations.devices")), h("thead", {}, h("tr", {}, ...heads.map((key) => h("th", { scope: "col" }, t(key))))), h("tbody", {}, ...found.map((device) => deviceRow(station, device))));
-}
-
-function sessionForm(station, session) {
-  if (station.setting !== "kiosk" || !mayAct) return "";
-  if (session?.session) {
-    const end = () => act(() => json(`/api/v1/stations/${station.id}/session`, { method: "DELETE" }));
-    return h("p.row", {}, t("stations.session", { name: session.resident }), h("button", { type: "button", onclick: end }, t("session.close")));
+async function loadStations() {
+  const found = [];
+  let cursor = "";
+  for (let number = 0; number < pages; number += 1) {
+    const { items, next } = await json(`/api/v1/stations?limit=20&cursor=${encodeURIComponent(cursor)}`);
+    found.push(...items);
+    cursor = next;
+    if (!next) break;
   }
-  const input = h("input", { name: "resident", maxlength: 63, required: true, placeholder: "r-1001" });
-  const form = h("form.row", {}, h("span.dim", {}, t("stations.no-session")), h("label.row", {}, t("session.resident"), input), h("button.primary", {}, t("session.open")));
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    act(() => json(`/api/v1/stations/${station.id}/session`, { method: "POST", body: { resident: input.value.trim() } }));
-  });
-  return form;
+  more.hidden = !cursor;
+  for (const station of found) {
+    if (cards.has(station.id)) continue;
+    const card = stationCard(station, page);
+    cards.set(station.id, card);
+    root.append(card.element);
+  }
+  byId("none").hidden = found.length > 0;
+  await Promise.all(found.map((station) => cards.get(station.id).load(station)));
 }
 
-function valueOf(item) {
-  if (!item.observation) return t(`metric.${item.kind}`);
-  return item.observation.components.map((c) => `${t(`metric.${c.name}`)} ${showValue(c.name, c.quantity.value, c.quantity.absent ?? "")} ${unitOf(c.name)}`).join(", ");
+/** Residents whose names one may know, to choose from while typing. */
+async function loadPeople() {
+  const { items } = await json("/api/v1/residents?limit=200");
+  setChildren(byId("people"), JSON.stringify(items.map((p) => p.id)), () => items.map((person) => h("option", { value: person.id }, personName(person))));
 }
 
-function unclaimed(items) {
-  const title = h("h3", {}, t("stations.unclaimed"));
-  if (!items.length) return h("div", {}, title, h("p.dim", {}, t("stations.no-unclaimed")));
-  const rows = items.map((item) => h("tr", {},
-    h("td.age", {}, showTime(item.taken_at)),
-    h("td.value", {}, valueOf(item)),
-    h("td.actions", {}, mayAct ? h("button", { type: "button", onclick: () => claim(item) }, t("claim.do")) : "")));
-  return h("div", {}, title, h("table", {}, h("thead", {}, h("tr", {}, ...["col.taken", "col.reading", "col.actions"].map((key) => h("th", { scope: "col" }, t(key))))), h("tbody", {}, ...rows)));
-}
+const letters = byId("letters") && liveList(byId("letters"), { key: (letter) => String(letter.id), make: letterRow, fill: fillLetter });
 
-function claim(item) {
-  const form = dialog.querySelector("form");
-  form.reset();
-  form.elements.reason.value = t("claim.by-operator");
-  dialog.returnValue = "";
-  dialog.onclose = () => {
-    if (dialog.returnValue !== "ok") return;
-    const body = { resident: form.elements.resident.value.trim(), reason: form.elements.reason.value };
-    const url = item.stream ? `/api/v1/waveforms/${item.stream}/claim` : `/api/v1/readings/${item.observation.id}/claim`;
-    act(() => json(url, { method: "POST", body }));
+function letterRow(letter) {
+  const row = { count: h("td.number"), state: h("td"), last: h("td.age") };
+  const again = async () => {
+    try {
+      const { understood } = await post(`/api/v1/dead-letters/${letter.id}/replay`);
+      tell(t(understood ? "letters.understood" : "letters.not-understood"), { good: understood });
+    } catch (error) {
+      tell(t("act.failed", { why: error.message }));
+    }
+    refresh();
   };
-  dialog.showModal();
+  row.element = h("tr", {}, row.last, h("td", {}, letter.station || "–"), h("td", {}, word("letter", letter.reason), h("small", {}, letter.detail)), row.count, row.state, h("td.actions", {}, actButton("button", t("letters.again"), again, { "aria-label": t("act.for", { action: t("letters.again"), name: String(letter.id) }) })));
+  return row;
 }
 
-async function act(work) {
-  try {
-    await work();
-  } catch (error) {
-    root.prepend(h("p.notice.bad", { role: "alert" }, t("act.failed", { why: error.message })));
-    return;
-  }
-  await load();
+function fillLetter(row, letter) {
+  setText(row.last, showTime(letter.last_at));
+  setText(row.count, String(letter.count));
+  setText(row.state, letter.replayed_at ? t("letters.done", { time: showTime(letter.replayed_at) }) : t("letters.waiting"));
 }
 
-async function card(station) {
-  const [session, lost] = mayAct
-    ? await Promise.all([json(`/api/v1/stations/${station.id}/session`).catch(() => null), json(`/api/v1/stations/${station.id}/unclaimed?limit=20`).catch(() => ({ items: [] }))])
-    : [null, { items: [] }];
-  return h("section.card", { "aria-label": station.name || station.id },
-    h("div.row", {}, h("h2", {}, station.name || station.id), ...facts(station)),
-    sessionForm(station, session),
-    devices(station),
-    mayAct ? unclaimed(lost.items) : "");
+async function loadLetters() {
+  const { items } = await json("/api/v1/dead-letters?limit=50");
+  letters.draw(items);
+  byId("no-letters").hidden = items.length > 0;
 }
 
 async function load() {
-  const { items } = await json("/api/v1/stations");
-  const cards = await Promise.all(items.map(card));
-  root.replaceChildren(...(cards.length ? cards : [h("p.dim", {}, t("stations.none"))]));
-  document.documentElement.dataset.ready = "yes";
+  try {
+    await Promise.all([loadStations(), letters ? loadLetters() : null, page.mayAct ? loadPeople() : null]);
+  } finally {
+    ready();
+  }
 }
 
-// Not while somebody types or a dialog is open.
-const busy = () => dialog.open || (root.contains(document.activeElement) && document.activeElement.matches("input"));
-setInterval(() => {
-  if (!busy() && !document.hidden) load().catch(() => {});
-}, EVERY_MS);
-await load();
+more.addEventListener("click", () => {
+  pages += 1;
+  refresh();
+});
+const refresh = poll(load);
+refresh();

@@ -1,12 +1,16 @@
-// Trends as SVG: raw points or windows, a target band, gaps left open. No dependencies.
+// Trends as SVG: points, or windows with their range, a target band, gaps left open.
+
+import { t } from "./text.js";
 
 const NS = "http://www.w3.org/2000/svg";
-const WIDTH = 720;
 const HEIGHT = 200;
 const LEFT = 44;
 const RIGHT = 12;
-const TOP = 10;
+const TOP = 12;
 const BOTTOM = 26;
+// Below this the axis texts would run into each other.
+const MIN_WIDTH = 260;
+const PER_DATE = 110;
 
 function el(name, attributes = {}, ...children) {
   const node = document.createElementNS(NS, name);
@@ -16,64 +20,84 @@ function el(name, attributes = {}, ...children) {
 }
 
 /**
- * Draw a trend into `host`, replacing what it held.
+ * Draw a trend into `host`, as wide as it is, replacing what it held.
  * @param {Element} host
  * @param {{start: number, end: number, title: string, unit: string, places: number,
  *   band?: [number, number], gapMs: number,
  *   series: {name: string, css: string, points: {at: number, value: number | null,
- *     absent?: string, quality?: string}[]}[],
+ *     low?: number, high?: number, absent?: string, quality?: string}[]}[],
  *   time: (ms: number) => string, day: (ms: number) => string}} chart
  */
 export function drawTrend(host, chart) {
-  const values = chart.series.flatMap((s) => s.points.map((p) => p.value)).filter((v) => v !== null);
+  const width = Math.max(MIN_WIDTH, host.clientWidth || 720);
+  const points = chart.series.flatMap((s) => s.points);
+  const values = points.flatMap((p) => [p.value, p.low ?? null, p.high ?? null]).filter((v) => v !== null);
   const [low, high] = scale(values, chart.band);
-  const x = (at) => LEFT + ((at - chart.start) / (chart.end - chart.start)) * (WIDTH - LEFT - RIGHT);
-  const y = (value) => TOP + ((high - value) / (high - low)) * (HEIGHT - TOP - BOTTOM);
-  const svg = el("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", class: "trend" });
-  svg.append(el("title", {}, chart.title));
+  const frame = {
+    low,
+    high,
+    x: (at) => LEFT + ((at - chart.start) / (chart.end - chart.start)) * (width - LEFT - RIGHT),
+    y: (value) => TOP + ((high - value) / (high - low)) * (HEIGHT - TOP - BOTTOM),
+  };
+  const { x, y } = frame;
+  const svg = el("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", class: "trend", "aria-label": summary(chart, points, values) });
   if (chart.band) {
     const [from, to] = chart.band;
-    svg.append(el("rect", { x: LEFT, width: WIDTH - LEFT - RIGHT, y: y(to), height: Math.max(0, y(from) - y(to)), class: "band" }));
+    svg.append(el("rect", { x: LEFT, width: width - LEFT - RIGHT, y: y(to), height: Math.max(0, y(from) - y(to)), class: "band" }));
   }
   for (const tick of ticks(low, high)) {
-    svg.append(el("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: y(tick), y2: y(tick), class: "grid" }));
+    svg.append(el("line", { x1: LEFT, x2: width - RIGHT, y1: y(tick), y2: y(tick), class: "grid" }));
     svg.append(el("text", { x: LEFT - 6, y: y(tick) + 4, class: "tick y" }, String(tick)));
   }
-  for (const at of days(chart.start, chart.end)) {
+  for (const at of dates(chart.start, chart.end, Math.max(2, Math.floor((width - LEFT - RIGHT) / PER_DATE)))) {
     svg.append(el("text", { x: x(at), y: HEIGHT - 8, class: "tick x" }, chart.day(at)));
   }
   for (const series of chart.series) {
-    let path = "";
-    let before = null;
+    svg.append(el("path", { d: line(series.points, chart.gapMs, frame), class: `line ${series.css}` }));
     for (const point of series.points) {
-      if (point.value === null) {
-        before = null;
-        continue;
-      }
-      const join = before !== null && point.at - before <= chart.gapMs;
-      path += `${join ? "L" : "M"}${x(point.at).toFixed(1)} ${y(point.value).toFixed(1)}`;
-      before = point.at;
+      if (point.low !== undefined) svg.append(el("line", { x1: x(point.at), x2: x(point.at), y1: y(point.low), y2: y(point.high), class: `range ${series.css}` }));
+      svg.append(mark(point, series, chart, frame));
     }
-    svg.append(el("path", { d: path || "M0 0", class: `line ${series.css}` }));
-    for (const point of series.points) svg.append(mark(point, series, chart, x, y, low, high));
   }
   host.replaceChildren(svg);
 }
 
+/** The trend in words: how many readings, from where to where. */
+function summary(chart, points, values) {
+  if (!values.length) return chart.title;
+  const [low, high] = [Math.min(...values), Math.max(...values)].map((v) => v.toFixed(chart.places));
+  return t("trend.summary", { title: chart.title, n: points.length, low, high });
+}
+
+function line(points, gapMs, { x, y }) {
+  let path = "";
+  let before = null;
+  for (const point of points) {
+    if (point.value === null) {
+      before = null;
+      continue;
+    }
+    const join = before !== null && point.at - before <= gapMs;
+    path += `${join ? "L" : "M"}${x(point.at).toFixed(1)} ${y(point.value).toFixed(1)}`;
+    before = point.at;
+  }
+  return path || "M0 0";
+}
+
 /** A dot, hollow when questionable; HI and LO are triangles at the edge. */
-function mark(point, series, chart, x, y, low, high) {
+function mark(point, series, chart, { x, y, low, high }) {
   const above = point.absent === "above-range";
-  const title = el("title", {});
-  const shown = point.value === null ? (above ? "HI" : point.absent === "below-range" ? "LO" : "–") : point.value.toFixed(chart.places);
-  title.textContent = `${series.name} ${shown} ${chart.unit} · ${chart.time(point.at)}`;
+  const below = point.absent === "below-range";
+  const shown = point.value !== null ? point.value.toFixed(chart.places) : above ? "HI" : below ? "LO" : "–";
+  const title = el("title", {}, `${series.name} ${shown} ${chart.unit} · ${chart.time(point.at)}`);
+  const cx = x(point.at);
   if (point.value !== null) {
     const css = point.quality && point.quality !== "ok" ? "doubtful" : "";
-    return el("circle", { cx: x(point.at), cy: y(point.value), r: 2.6, class: `dot ${series.css} ${css}` }, title);
+    return el("circle", { cx, cy: y(point.value), r: 2.6, class: `dot ${series.css} ${css}` }, title);
   }
-  const cx = x(point.at);
-  const cy = y(above ? high : low);
-  const tip = above ? -5 : 5;
-  return el("path", { d: `M${cx - 5} ${cy}h10l-5 ${tip}z`, class: `dot edge ${series.css}` }, title);
+  if (!above && !below) return el("circle", { cx, cy: y(low), r: 2.6, class: "dot doubtful" }, title);
+  const cy = y(above ? high : low) + (above ? 7 : -7);
+  return el("path", { d: `M${cx - 5} ${cy}h10l-5 ${above ? -7 : 7}z`, class: `dot edge ${series.css}` }, title);
 }
 
 function scale(values, band) {
@@ -94,7 +118,4 @@ function ticks(low, high) {
   return found;
 }
 
-function days(start, end) {
-  const count = 6;
-  return Array.from({ length: count }, (_, i) => start + ((end - start) * (i + 0.5)) / count);
-}
+const dates = (start, end, count) => Array.from({ length: count }, (_, i) => start + ((end - start) * (i + 0.5)) / count);

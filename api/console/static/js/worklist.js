@@ -1,30 +1,33 @@
-// The doctor's worklist: most urgent first, live, and nothing moves under the pointer.
+// The worklist: most urgent first, live, and nothing moves under the pointer.
 
-import { age, ask, h, personName, setText, t } from "./dom.js";
+import { alertActions } from "./alert_actions.js";
+import { json } from "./api.js";
+import { actButton, allow } from "./connection.js";
+import { byId, h, ready, setChildren, setText } from "./dom.js";
+import { arrowKeys, liveList } from "./list.js";
 import { follow } from "./live.js";
-import { reading, remarks, ruleTitle, stateText } from "./rules.js";
+import { levelMark, reading, remarks, ruleTitle, stateText, subject, tags } from "./rules.js";
+import { t } from "./text.js";
+import { ageNode } from "./time.js";
 
 const RANK = { high: 0, medium: 1, low: 2, info: 3 };
+// One announcement in this time, so that a screen reader can finish its sentence.
 const SPEAK_EVERY_MS = 5_000;
+// Closed alerts on the screen; older ones are on the resident's page.
+const PAGE = 100;
+// Open ones taken without the stream: as many as its snapshot has.
+const MAX_PAGES = 10;
 
-const body = document.getElementById("rows");
-const empty = document.getElementById("empty");
-const counts = document.getElementById("counts");
-const announcer = document.getElementById("announce");
-const held = document.getElementById("held");
-const release = document.getElementById("release");
-const closeDialog = document.getElementById("close");
-const changedDialog = document.getElementById("changed");
+const body = byId("rows");
+const release = byId("release");
 const mayAct = body.dataset.mayAct === "yes";
-const me = body.dataset.me;
+const { me } = body.dataset;
 
 const alerts = new Map(); // id -> alert
-const rows = new Map(); // id -> row
-const waiting = new Set(); // ids held back while the pointer or focus is in the list
 let filter = "open";
-let skew = 0; // server clock minus ours, ms
-let connected = false;
-let spoken = 0;
+let spokenAt = -Infinity;
+let unspoken = [];
+let begun = false; // what is open when the page opens is not news
 
 const FILTERS = {
   open: (a) => a.state !== "closed",
@@ -32,193 +35,146 @@ const FILTERS = {
   closed: (a) => a.state === "closed",
 };
 
-const order = (a, b) => RANK[a.level] - RANK[b.level] || (a.state === "raised" ? 0 : 1) - (b.state === "raised" ? 0 : 1) || Date.parse(a.raised_at) - Date.parse(b.raised_at);
+const waiting = (a) => (a.state === "raised" ? 0 : 1);
+const byUrgency = (a, b) => RANK[a.level] - RANK[b.level] || waiting(a) - waiting(b) || Date.parse(a.raised_at) - Date.parse(b.raised_at);
+const byClosing = (a, b) => Date.parse(b.closed_at ?? b.updated_at) - Date.parse(a.closed_at ?? a.updated_at);
 
-const nameOf = (alert) => (alert.resident ? personName(alert.resident) : alert.station);
+const actions = alertActions(me, {
+  find: (id) => alerts.get(id),
+  done: (alert) => {
+    apply(alert);
+    draw({ force: true });
+    (list.row(alert.id)?.close ?? body.querySelector("button:not(:disabled, [hidden])"))?.focus();
+  },
+});
+const list = liveList(body, { key: (alert) => alert.id, make, fill, onHeld: showHeld });
 
-const busy = () => body.matches(":hover") || body.contains(document.activeElement) || closeDialog.open || changedDialog.open;
-
-function makeRow(alert) {
+function make(alert) {
+  const who = alert.resident ? h("a", { href: `/residents/${encodeURIComponent(alert.resident.id)}` }) : h("span");
   const row = {
-    level: h("span.level"),
-    who: h("a", { href: alert.resident ? `/residents/${encodeURIComponent(alert.resident.id)}` : null }),
+    level: h("td"),
+    who,
     value: h("td.value"),
     reason: h("td"),
-    age: h("td.age"),
+    age: h("td.age", {}, ageNode(alert.raised_at)),
     state: h("td"),
-    accept: h("button.primary", { type: "button", onclick: () => accept(alert.id) }, t("act.accept")),
-    close: h("button", { type: "button", onclick: () => openClose(alert.id) }, t("act.close")),
+    accept: actButton("button.primary", t("act.accept"), () => actions.accept(alert.id)),
+    close: actButton("button", t("act.close"), () => actions.close(alert.id)),
   };
-  const actions = h("td.actions", {}, ...(mayAct ? [row.accept, " ", row.close] : []));
-  row.element = h("tr.new", { "data-id": alert.id }, h("td", {}, row.level), h("th", { scope: "row" }, row.who), row.value, row.reason, row.age, row.state, actions);
+  const acts = h("td.actions", {}, ...(mayAct ? [row.accept, " ", row.close] : []));
+  row.element = h("tr.new", { "data-id": alert.id }, row.level, h("th", { scope: "row" }, who), row.value, row.reason, row.age, row.state, acts);
   return row;
 }
 
 function fill(row, alert) {
   const { label, text } = reading(alert);
-  const name = nameOf(alert);
-  row.element.dataset.level = alert.level;
-  row.element.dataset.state = alert.state;
-  row.level.className = `level level-${alert.level}`;
-  setText(row.level, t(`level.${alert.level}`));
+  const name = subject(alert);
+  const notes = remarks(alert);
+  const title = ruleTitle(alert.rule);
+  Object.assign(row.element.dataset, { level: alert.level, state: alert.state });
+  setChildren(row.level, alert.level, () => [levelMark(alert.level)]);
   setText(row.who, name);
-  const key = `${text}|${label}`;
-  if (row.value.dataset.key !== key) {
-    row.value.dataset.key = key;
-    row.value.replaceChildren(text, h("small", {}, label));
-  }
-  const tags = remarks(alert);
-  const reason = [ruleTitle(alert.rule), ...tags].join("|");
-  if (row.reason.dataset.key !== reason) {
-    row.reason.dataset.key = reason;
-    row.reason.replaceChildren(ruleTitle(alert.rule), h("small", {}, ...tags.map((tag) => h("span.tag", {}, tag))));
-  }
-  setText(row.age, age(Date.parse(alert.raised_at), Date.now() + skew));
-  setText(row.state, stateText(alert));
+  setChildren(row.value, `${text}|${label}`, () => [text, h("small", {}, label)]);
+  setChildren(row.reason, [title, ...notes].join("|"), () => [title, tags(notes)].filter(Boolean));
+  setText(row.state, stateText(alert, me));
   row.accept.hidden = alert.state !== "raised";
   row.close.hidden = alert.state === "closed";
-  row.accept.disabled = !connected;
-  row.close.disabled = !connected;
-  row.accept.setAttribute("aria-label", t("act.for", { action: t("act.accept"), name }));
-  row.close.setAttribute("aria-label", t("act.for", { action: t("act.close"), name }));
+  allow(row.accept, alert.state === "raised");
+  row.accept.setAttribute("aria-label", t("act.for", { action: t("act.accept"), name: `${name}, ${title}` }));
+  row.close.setAttribute("aria-label", t("act.for", { action: t("act.close"), name: `${name}, ${title}` }));
 }
 
-/** Bring the table in line with the alerts; new rows wait while somebody is in the list. */
-function draw({ force = false } = {}) {
-  const shown = [...alerts.values()].filter(FILTERS[filter]).sort(order);
-  const wanted = new Set(shown.map((a) => a.id));
-  const still = !force && busy();
-  for (const [id, row] of rows) {
-    const alert = alerts.get(id);
-    if (wanted.has(id)) fill(row, alert);
-    else if (still && alert) fill(row, alert); // stays where it is until they leave
-    else {
-      row.element.remove();
-      rows.delete(id);
-    }
-  }
-  waiting.clear();
-  for (const alert of shown) {
-    if (rows.has(alert.id)) continue;
-    if (still) {
-      waiting.add(alert.id);
-      continue;
-    }
-    const row = makeRow(alert);
-    rows.set(alert.id, row);
-    fill(row, alert);
-  }
-  if (!still) {
-    const elements = shown.map((a) => rows.get(a.id).element);
-    elements.forEach((element, i) => {
-      if (body.children[i] !== element) body.insertBefore(element, body.children[i] ?? null);
-    });
-  }
-  held.hidden = waiting.size === 0;
-  setText(release, t("worklist.held", { n: waiting.size }));
-  empty.hidden = rows.size > 0 || waiting.size > 0;
-  const open = [...alerts.values()].filter((a) => a.state === "raised");
-  setText(counts, t("worklist.counts", { high: open.filter((a) => a.level === "high").length, open: open.length }));
-  document.documentElement.dataset.ready = "yes";
+function draw(options = {}) {
+  const items = [...alerts.values()].filter(FILTERS[filter]).sort(filter === "closed" ? byClosing : byUrgency);
+  list.draw(items, { ...options, gone: (id) => alerts.get(id) ?? null });
+  byId("empty").hidden = list.size() > 0;
+  setText(byId("empty"), t(filter === "open" ? "worklist.empty" : "worklist.none"));
+  const fresh = [...alerts.values()].filter((a) => a.state === "raised");
+  const high = fresh.filter((a) => a.level === "high").length;
+  const taken = [...alerts.values()].filter((a) => a.state === "accepted").length;
+  setText(byId("counts"), t("worklist.counts", { high, fresh: fresh.length, taken }));
+  document.title = fresh.length ? `(${fresh.length}) ${document.body.dataset.title}` : document.body.dataset.title;
+  ready();
 }
 
-function announce(alert) {
-  if (alert.level !== "high" || alert.state !== "raised" || Date.now() - spoken < SPEAK_EVERY_MS) return;
-  spoken = Date.now();
-  const { label, text } = reading(alert);
-  announcer.textContent = t("worklist.announce", { name: nameOf(alert), metric: label, value: text });
+/** New rows that wait because somebody is in the list. */
+function showHeld(items) {
+  const high = items.filter((alert) => alert.level === "high").length;
+  byId("held").hidden = items.length === 0;
+  byId("held").classList.toggle("bad", high > 0);
+  if (items.length) setText(release, high ? t("worklist.held-high", { n: items.length, high }) : t("worklist.held", { n: items.length }));
 }
 
-function apply(alert) {
+/** Say new high alerts, several in one sentence when they come at once. */
+function speak() {
+  if (!unspoken.length || performance.now() - spokenAt < SPEAK_EVERY_MS) return;
+  spokenAt = performance.now();
+  const { label, text } = reading(unspoken[0]);
+  const first = t("worklist.announce", { name: subject(unspoken[0]), metric: label, value: text });
+  const others = unspoken.length - 1;
+  byId("announce").textContent = others ? `${first} ${t("worklist.announce-more", { n: others })}` : first;
+  unspoken = [];
+}
+setInterval(speak, 250);
+
+function apply(alert, { silent = false } = {}) {
   const known = alerts.get(alert.id);
   if (known && known.version > alert.version) return;
-  alerts.set(alert.id, { ...known, ...alert });
-  if (!known) announce(alert);
+  alerts.set(alert.id, alert);
+  const urgent = alert.level === "high" && alert.state === "raised";
+  const news = !known || known.level !== "high";
+  if (urgent && news && !silent) unspoken.push(alert);
 }
 
-async function act(id, action, extra = {}) {
-  const alert = alerts.get(id);
-  const answer = await ask(`/api/v1/alerts/${id}/${action}`, { method: "POST", body: { version: alert.version, ...extra } }).catch(() => null);
-  if (!answer) {
-    tell(t("act.offline"));
-    return;
+/** What is open now replaces what was; closed ones stay for their own list. */
+function replaceOpen(open) {
+  const ids = new Set(open.map((alert) => alert.id));
+  for (const [id, alert] of alerts) if (alert.state !== "closed" && !ids.has(id)) alerts.delete(id);
+  for (const alert of open) apply(alert, { silent: !begun });
+  begun = true;
+}
+
+async function loadOpen() {
+  const open = [];
+  let cursor = "";
+  for (let page = 0; page < MAX_PAGES; page += 1) {
+    const { items, next } = await json(`/api/v1/alerts?limit=200&cursor=${encodeURIComponent(cursor)}`);
+    open.push(...items);
+    cursor = next;
+    if (!next) break;
   }
-  const data = await answer.json().catch(() => ({}));
-  if (answer.ok) apply(data);
-  else if (answer.status === 409 && data.current) {
-    apply(data.current);
-    tell(t("changed.what", { state: stateText(alerts.get(id)) }));
-  } else tell(t("act.failed", { why: data.detail ?? data.title ?? answer.status }));
-  draw({ force: true });
-}
-
-function tell(text) {
-  document.getElementById("changed-what").textContent = text;
-  changedDialog.showModal();
-}
-
-const accept = (id) => act(id, "accept");
-
-function openClose(id) {
-  const alert = alerts.get(id);
-  const form = closeDialog.querySelector("form");
-  form.reset();
-  document.getElementById("close-what").textContent = `${nameOf(alert)} · ${ruleTitle(alert.rule)}`;
-  closeDialog.onclose = () => {
-    if (closeDialog.returnValue !== "ok") return;
-    const data = new FormData(form);
-    act(id, "close", { outcome: data.get("outcome"), note: data.get("note") });
-  };
-  closeDialog.returnValue = "";
-  closeDialog.showModal();
-}
-
-async function load() {
-  const answer = await ask(`/api/v1/alerts?limit=200${filter === "closed" ? "&state=closed" : ""}`);
-  if (!answer.ok) throw new Error(`status ${answer.status}`);
-  const data = await answer.json();
-  const ids = new Set(data.items.map((a) => a.id));
-  if (filter !== "closed") for (const [id, alert] of alerts) if (alert.state !== "closed" && !ids.has(id)) alerts.delete(id);
-  data.items.forEach(apply);
+  replaceOpen(open);
+  byId("cut").hidden = !cursor;
   draw();
 }
 
-document.getElementById("filter").addEventListener("click", (event) => {
+async function loadClosed() {
+  const { items } = await json(`/api/v1/alerts?state=closed&limit=${PAGE}`);
+  for (const alert of items) apply(alert, { silent: true });
+  draw({ force: true });
+}
+
+byId("filter").addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (!button) return;
   filter = button.dataset.filter;
   for (const other of button.parentElement.querySelectorAll("button")) other.setAttribute("aria-pressed", String(other === button));
-  load().then(() => draw({ force: true }), () => draw({ force: true }));
+  draw({ force: true });
+  if (filter === "closed") loadClosed().catch(() => {}); // the banner tells of a lost connection
 });
 release.addEventListener("click", () => draw({ force: true }));
-body.addEventListener("pointerleave", () => draw());
-body.addEventListener("focusout", () => setTimeout(draw, 0));
-body.addEventListener("keydown", (event) => {
-  const step = { ArrowDown: "nextElementSibling", ArrowUp: "previousElementSibling" }[event.key];
-  const to = step && event.target.closest("tr")?.[step];
-  if (!to) return;
-  event.preventDefault();
-  (to.querySelector("button:not(:disabled, [hidden])") ?? to.querySelector("a")).focus();
-});
-setInterval(() => {
-  for (const [id, row] of rows) setText(row.age, age(Date.parse(alerts.get(id).raised_at), Date.now() + skew));
-}, 1_000);
+arrowKeys(body);
+document.body.dataset.title = document.title;
 
-follow({
+follow(me, {
   snapshot(data) {
-    skew = Date.parse(data.now) - Date.now();
-    const ids = new Set(data.alerts.map((a) => a.id));
-    for (const [id, alert] of alerts) if (alert.state !== "closed" && !ids.has(id)) alerts.delete(id);
-    data.alerts.forEach(apply);
+    replaceOpen(data.alerts);
+    byId("cut").hidden = !data.cut;
     draw();
   },
   change(data) {
-    data.changes.forEach((change) => apply(change.alert));
+    for (const { alert } of data.changes) apply(alert);
     draw();
   },
-  connection(alive) {
-    connected = alive;
-    draw();
-  },
-  refresh: load,
+  refresh: loadOpen,
 });
